@@ -1,0 +1,1 @@
+"""Everything that ships: the event backbone of a national e-government."""

@@ -34,8 +34,8 @@ class Origin(Value):
 
     `command_id` is SHA-256(client id, Idempotency-Key) and `digest` an HMAC of the request under
     the deployment's secret, both in unpadded base64url. `actor` is an opaque identifier, never a
-    name. `assurance` is the level of authentication, 0 (none) to 3. `expected` is the commit number the
-    caller saw (`If-Match`).
+    name. `assurance` is the level of authentication, 0 (none) to 3. `expected` is the commit number
+    the caller saw (`If-Match`).
     """
 
     command_id: str
@@ -50,7 +50,7 @@ class Origin(Value):
 
 
 class Command(Value):
-    """A wish. Its `origin` brings the time, the actor and the ids that a pure decider may not make."""
+    """A wish. Its `origin` brings the time, the actor and the ids a pure decider may not make."""
 
     origin: Origin
 
@@ -64,11 +64,13 @@ class Refused(Exception):  # noqa: N818 -- a refusal is a lawful answer, not an 
     """A wish the rules do not grant. Nothing happened.
 
     `code` is the stable public name, `rule` the law, standard or limit behind it, `field` the
-    place in the request at fault, if there is one.
+    place in the request at fault, if there is one, `gateway_error` the number document gateways
+    give for the same fault.
     """
 
     code: ClassVar[str] = "refused"
     rule: ClassVar[str] = ""
+    gateway_error: ClassVar[int | None] = None
 
     def __init__(self, detail: str = "", *, field: str | None = None) -> None:
         """Say what is wrong in one sentence, and where."""
@@ -100,28 +102,29 @@ class Conflict(Refused):
     code = "conflict"
 
 
-C = TypeVar("C", bound=Command, contravariant=True)
+C_contra = TypeVar("C_contra", bound=Command, contravariant=True)
 S = TypeVar("S", bound=Value)
 E = TypeVar("E", bound=Event)
 
 
 @dataclass(frozen=True)
-class Decider(Generic[C, S, E]):
-    """One stream category: its events (a union discriminated by `type`), its empty state, its two functions.
+class Decider(Generic[C_contra, S, E]):
+    """One stream category: its events, its empty state, its two functions.
 
-    `category` is also the first half of every event type it writes (`copy` → `copy.received`).
+    `category` is also the first half of every event type it writes (`copy` → `copy.received`);
+    `events` is their union, discriminated by `type`.
     """
 
     category: str
     events: Any
     initial: S
-    decide: Callable[[C, S], list[E]]
+    decide: Callable[[C_contra, S], list[E]]
     evolve: Callable[[S, E], S]
 
     @cached_property
     def codec(self) -> TypeAdapter[list[E]]:
         """Reads a commit's body: a JSON array of events."""
-        return TypeAdapter(list[self.events])
+        return TypeAdapter(list[self.events])  # type: ignore[name-defined]  # The type is a value.
 
     def fold(self, events: Iterable[E], state: S | None = None) -> S:
         """The state after `events`, from `state` or from nothing."""

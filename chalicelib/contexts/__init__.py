@@ -1,0 +1,1 @@
+"""What government does: one package for each of its subjects."""

@@ -1,0 +1,1 @@
+"""How facts leave for other agencies: append-only outbox, lanes in order, signed posts."""

@@ -1,0 +1,1 @@
+"""How facts are kept: one immutable item per commit, chained by hash (see `store`)."""

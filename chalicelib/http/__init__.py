@@ -1,0 +1,1 @@
+"""How we speak HTTP: who asks, views that refuse politely, problem documents, lists."""

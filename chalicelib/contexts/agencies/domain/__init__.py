@@ -1,0 +1,1 @@
+"""The register of agencies as law: what may be asked, what happened."""

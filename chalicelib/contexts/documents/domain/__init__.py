@@ -1,0 +1,1 @@
+"""Pure: the facts, and the two deciders."""

@@ -1,0 +1,34 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup run demo check test clean
+
+PY := .venv/bin/python
+FLAGS := $(if $(PORT),--port $(PORT)) $(if $(EDXML),--edxml "$(EDXML)")
+
+help: ## Say what there is
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+	@echo '  PORT=8080 and EDXML=file go with run and demo'
+
+setup: ## Install both virtualenvs (run, demo, check and test do it when needed)
+	@infra/venv.sh .venv requirements.txt tests/requirements.txt
+	@infra/venv.sh .venv-ministack infra/ministack-requirements.txt
+
+run: setup ## The whole system on this machine, up until Ctrl-C; state is kept in .local
+	@exec $(PY) -m infra.run $(FLAGS)
+
+demo: setup ## The same once, from nothing, then stop; fails when a step fails
+	@exec $(PY) -m infra.run --once $(FLAGS)
+
+check: setup ## Format, lint, types, layers and unit tests, in seconds
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+	@.venv/bin/lint-imports
+	@$(PY) -m pytest -q -m "not emulator and not journey"
+
+test: check ## check, and everything that needs the local stack
+	@$(PY) -m pytest -q -m "emulator or journey"
+
+clean: ## Remove what was built and the local state; the virtualenvs stay
+	@rm -rf build .local .chalice/deployments .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,362 @@
+"""One receiver's copy of a document: from its opening to its completion, refusal or recall.
+
+The receiver's statuses rise; they may skip steps, as its system does. A recall stands beside them:
+while one is asked, nothing but its answer is taken, and a refused recall leaves the status as it
+was.
+"""
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, Field
+
+from chalicelib.contexts.documents.domain.events import (
+    AnyCopyEvent,
+    AnyCopyStatus,
+    CopyArrived,
+    CopyAssigned,
+    CopyCompleted,
+    CopyOpened,
+    CopyProcessingStarted,
+    CopyRecallAgreed,
+    CopyRecallRefused,
+    CopyRecallRequested,
+    CopyReceived,
+    CopyReceptionRefused,
+    StaffContact,
+)
+from chalicelib.kernel import Command, Conflict, Decider, Forbidden, Invalid, NotFound, Value
+from chalicelib.privacy.personal import Personal
+
+REASON_CHARS = 1_000
+"""How long a reason may be."""
+
+Status = Literal[
+    "absent",
+    "opened",
+    "arrived",
+    "received",
+    "assigned",
+    "processing",
+    "completed",
+    "reception_refused",
+    "recalled",
+]
+RISING: tuple[Status, ...] = (
+    "absent",
+    "opened",
+    "arrived",
+    "received",
+    "assigned",
+    "processing",
+    "completed",
+)
+CODES: dict[Status, str] = {
+    "arrived": "01",
+    "reception_refused": "02",
+    "received": "03",
+    "assigned": "04",
+    "processing": "05",
+    "completed": "06",
+    "recalled": "15",
+}
+
+
+class Opening(Value):
+    """What a copy is a copy of, and between whom."""
+
+    document: str
+    sender: str
+    receiver: str
+    urgent: bool
+    reference: str
+    subject: str
+    sender_as_given: str
+    receiver_as_given: str
+
+
+class OpenCopy(Command):
+    """A document was sent: its receiver has a copy from now on."""
+
+    opening: Opening
+
+
+class NoteArrival(Command):
+    """The receiver's system has taken the message. Opens the copy if that has not happened yet."""
+
+    opening: Opening
+
+
+class Report(Command):
+    """What every status report brings; `agency` reports it."""
+
+    agency: str
+    note: str = Field(default="", max_length=REASON_CHARS)
+    reported_at: AwareDatetime | None = None
+    staff: Personal[StaffContact] | None = None
+
+
+class RefuseReception(Report):
+    """Status 02, with a reason."""
+
+
+class AcceptReception(Report):
+    """Status 03: registered in the book."""
+
+
+class AssignCopy(Report):
+    """Status 04."""
+
+
+class StartProcessing(Report):
+    """Status 05."""
+
+
+class CompleteProcessing(Report):
+    """Status 06."""
+
+
+class RequestRecall(Report):
+    """Status 13, by the sender."""
+
+
+class AgreeRecall(Report):
+    """Status 15 (or 14)."""
+
+
+class RefuseRecall(Report):
+    """Status 16, with a reason."""
+
+
+Progress = AcceptReception | AssignCopy | StartProcessing | CompleteProcessing
+CopyCommand = (
+    OpenCopy | NoteArrival | RefuseReception | Progress | RequestRecall | AgreeRecall | RefuseRecall
+)
+"""Everything that can be asked of a copy."""
+
+
+class Copy(Value):
+    """How far the copy has come, and whether its sender wants it back."""
+
+    status: Status = "absent"
+    recall: Literal["none", "asked", "refused"] = "none"
+    opening: Opening | None = None
+
+
+class CopyUnknown(NotFound):
+    """This agency never was a receiver of this document."""
+
+    code = "copy-unknown"
+    rule = "QCVN 102:2016/BTTTT: a status answers a document that was sent"
+
+
+class NotYourCopy(Forbidden):
+    """Only the receiver reports on its copy, and only the sender asks for it back."""
+
+    code = "not-your-copy"
+    rule = (
+        "QCVN 102:2016/BTTTT, processing statuses: 01-06, 15, 16 by the receiver, 13 by the sender"
+    )
+
+
+class ReasonMissing(Invalid):
+    """A refusal needs its reason."""
+
+    code = "reason-missing"
+    rule = "QCVN 102:2016/BTTTT: statuses 02 and 16 carry the reason"
+
+
+class StatusGoesBack(Conflict):
+    """A copy's status rises; this one lies behind what was already reported."""
+
+    code = "status-goes-back"
+    rule = "QCVN 102:2016/BTTTT, processing statuses 01 to 06"
+
+
+class ReceptionWasRefused(Conflict):
+    """The receiver has refused this copy; only sending it again changes that."""
+
+    code = "reception-was-refused"
+    rule = "QCVN 102:2016/BTTTT, processing status 02"
+
+
+class CopyWasRecalled(Conflict):
+    """The copy went back to its sender."""
+
+    code = "copy-was-recalled"
+    rule = "Decision 28/2018/QĐ-TTg: a recalled document is removed by its receiver"
+
+
+class RecallPending(Conflict):
+    """The sender asks for the copy back: answer that first, with 15 or 16."""
+
+    code = "recall-pending"
+    rule = "QCVN 102:2016/BTTTT, processing statuses 13, 15, 16"
+
+
+class NoRecallPending(Conflict):
+    """Nobody asks for this copy back."""
+
+    code = "no-recall-pending"
+    rule = "QCVN 102:2016/BTTTT, processing statuses 13, 15, 16"
+
+
+def decide(command: CopyCommand, state: Copy) -> list[AnyCopyEvent]:
+    """The events `command` causes; none if it has already had its effect.
+
+    Raises:
+        CopyUnknown: the copy was never opened.
+        NotYourCopy: the wrong agency reports.
+        ReasonMissing: statuses 02 and 16 without a note.
+        StatusGoesBack, ReceptionWasRefused, CopyWasRecalled, RecallPending, NoRecallPending: the
+            state table does not allow it.
+    """
+    match command:
+        case OpenCopy():
+            return [_opened(command)] if state.status == "absent" else []
+        case NoteArrival():
+            return _arrival(command, state)
+        case RefuseReception():
+            return _refusal(command, state)
+        case AcceptReception() | AssignCopy() | StartProcessing() | CompleteProcessing():
+            return _progress(command, state)
+        case RequestRecall():
+            return _recall(command, state)
+        case AgreeRecall() | RefuseRecall():
+            return _recall_answer(command, state)
+
+
+def _opened(command: OpenCopy | NoteArrival) -> CopyOpened:
+    return CopyOpened(at=command.at, **command.opening.model_dump())
+
+
+def _arrival(command: NoteArrival, state: Copy) -> list[AnyCopyEvent]:
+    opening = state.opening or command.opening
+    arrived = CopyArrived(at=command.at, **_between(opening))
+    if state.status == "absent":
+        return [_opened(command), arrived]
+    return [arrived] if state.status == "opened" else []
+
+
+def _refusal(command: RefuseReception, state: Copy) -> list[AnyCopyEvent]:
+    opening = _receivers(command, state)
+    if state.status == "reception_refused":
+        return []
+    if state.status == "recalled":
+        raise CopyWasRecalled
+    if state.recall == "asked":
+        raise RecallPending
+    if state.status not in {"opened", "arrived"}:
+        raise StatusGoesBack(f"the copy is {state.status}; it can no longer be refused")
+    return [_status(CopyReceptionRefused, command, opening, reason=True)]
+
+
+_PROGRESS: dict[type[Command], tuple[Status, type[AnyCopyStatus]]] = {
+    AcceptReception: ("received", CopyReceived),
+    AssignCopy: ("assigned", CopyAssigned),
+    StartProcessing: ("processing", CopyProcessingStarted),
+    CompleteProcessing: ("completed", CopyCompleted),
+}
+
+
+def _progress(command: Progress, state: Copy) -> list[AnyCopyEvent]:
+    opening = _receivers(command, state)
+    status, event = _PROGRESS[type(command)]
+    if state.status == status:
+        return []
+    if state.status == "reception_refused":
+        raise ReceptionWasRefused
+    if state.status == "recalled":
+        raise CopyWasRecalled
+    if state.recall == "asked":
+        raise RecallPending
+    if RISING.index(status) < RISING.index(state.status):
+        raise StatusGoesBack(f"the copy is {state.status} already")
+    return [_status(event, command, opening)]
+
+
+def _recall(command: RequestRecall, state: Copy) -> list[AnyCopyEvent]:
+    opening = _known(state)
+    if command.agency != opening.sender:
+        raise NotYourCopy
+    if state.status == "recalled" or state.recall == "asked":
+        return []
+    if state.status == "reception_refused":
+        raise ReceptionWasRefused
+    return [_status(CopyRecallRequested, command, opening)]
+
+
+def _recall_answer(command: AgreeRecall | RefuseRecall, state: Copy) -> list[AnyCopyEvent]:
+    opening = _receivers(command, state)
+    agreed = isinstance(command, AgreeRecall)
+    if state.recall == "asked":
+        event = CopyRecallAgreed if agreed else CopyRecallRefused
+        return [_status(event, command, opening, reason=not agreed)]
+    if agreed and state.status == "recalled":
+        return []
+    if not agreed and state.recall == "refused":
+        return []
+    raise CopyWasRecalled if state.status == "recalled" else NoRecallPending
+
+
+def _known(state: Copy) -> Opening:
+    if state.opening is None:
+        raise CopyUnknown
+    return state.opening
+
+
+def _receivers(command: Report, state: Copy) -> Opening:
+    opening = _known(state)
+    if command.agency != opening.receiver:
+        raise NotYourCopy
+    return opening
+
+
+def _between(opening: Opening) -> dict[str, Any]:
+    return opening.model_dump(include={"document", "sender", "receiver", "urgent"})
+
+
+def _status(
+    event: type[AnyCopyStatus], command: Report, opening: Opening, *, reason: bool = False
+) -> AnyCopyStatus:
+    if reason and not command.note.strip():
+        raise ReasonMissing(field="note")
+    return event(
+        at=command.at,
+        note=command.note,
+        reported_at=command.reported_at,
+        staff=command.staff,
+        **_between(opening),
+    )
+
+
+def evolve(state: Copy, event: AnyCopyEvent) -> Copy:
+    """The copy after `event`."""
+    match event:
+        case CopyOpened():
+            fields = Opening.model_fields.keys()
+            return Copy(status="opened", opening=Opening(**event.model_dump(include=set(fields))))
+        case CopyArrived():
+            return _moved(state, "arrived")
+        case CopyReceptionRefused():
+            return _moved(state, "reception_refused")
+        case CopyReceived():
+            return _moved(state, "received")
+        case CopyAssigned():
+            return _moved(state, "assigned")
+        case CopyProcessingStarted():
+            return _moved(state, "processing")
+        case CopyCompleted():
+            return _moved(state, "completed")
+        case CopyRecallRequested():
+            return state.model_copy(update={"recall": "asked"})
+        case CopyRecallAgreed():
+            return state.model_copy(update={"status": "recalled", "recall": "none"})
+        case CopyRecallRefused():
+            return state.model_copy(update={"recall": "refused"})
+
+
+def _moved(state: Copy, status: Status) -> Copy:
+    return state.model_copy(update={"status": status})
+
+
+copy = Decider("copy", AnyCopyEvent, Copy(), decide, evolve)

@@ -1,0 +1,236 @@
+"""What can happen to a document and to each receiver's copy of it.
+
+A document's stream (`document-<id>`) holds its sender's acts, a copy's (`copy-<id>.<receiver>`) one
+receiver's. Codes are those of QCVN 102:2016/BTTTT; agency codes are canonical (`G22`) unless they
+say `as_given`.
+"""
+
+from datetime import date
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AwareDatetime, Field
+
+from chalicelib.kernel import Event, Value
+from chalicelib.privacy.personal import Personal
+
+
+class Party(Value):
+    """An agency as the message names it: its code, canonical and as given, and its office."""
+
+    code: str
+    as_given: str
+    name: str = ""
+    in_charge: str = ""
+    address: str = ""
+    email: str = ""
+    telephone: str = ""
+    fax: str = ""
+    website: str = ""
+
+
+class StaffContact(Value):
+    """The clerk to ask about a message. Always carried as `Personal`."""
+
+    department: str = ""
+    staff: str = ""
+    email: str = ""
+    mobile: str = ""
+
+
+class Signer(Value):
+    """Who signed, and in which capacity: an official act, kept for ever."""
+
+    competence: str = ""
+    position: str = ""
+    full_name: str = ""
+
+
+class Attachment(Value):
+    """A file of the document, by reference: `size` in bytes, `sha256` in hexadecimal."""
+
+    name: str
+    media_type: str
+    size: int
+    sha256: str
+
+
+class Answered(Value):
+    """A document that this one answers."""
+
+    agency: str
+    code: str = ""
+    promulgated_on: date | None = None
+    reference: str = ""
+
+
+class Hop(Value):
+    """A system the message has passed. `at` is the message's own text."""
+
+    agency: str
+    at: str
+
+
+class OfficialDocument(Value):
+    """The document itself, as its issuer promulgated it.
+
+    `reference` is the DocumentId as given (`000.00.00.G22,2015/09/30,7816/VPCP-TTĐT`); `number` and
+    `notation` are the code as printed. `priority`: 0 normal, 1 urgent, 2 very urgent, 3 express.
+    """
+
+    reference: str
+    issuer: str
+    number: str
+    notation: str
+    promulgated_on: date
+    place: str = ""
+    type_abbreviation: str = ""
+    type_name: str = ""
+    type_number: str = ""
+    type_detail: str = ""
+    subject: str
+    content: str = ""
+    signer: Signer = Signer()
+    due_on: date | None = None
+    to_places: tuple[str, ...] = ()
+    steering_type: str = ""
+    priority: int = 0
+    sphere: str = ""
+    typist: str = ""
+    copies_issued: str = ""
+    pages: str = ""
+    direction: str = ""
+    appendixes: tuple[str, ...] = ()
+    answers: tuple[Answered, ...] = ()
+
+
+class DocumentSent(Event):
+    """An agency handed a document to the axis for its receivers.
+
+    Rule: Decision 28/2018/QĐ-TTg: a document signed and sent this way has the paper's legal value.
+    """
+
+    type: Literal["document.sent"] = "document.sent"
+    document: str
+    official: OfficialDocument
+    sender: Party
+    receivers: tuple[Party, ...]
+    attachments: tuple[Attachment, ...] = ()
+    paper_follows: bool = False
+    reason: str = ""
+    hops: tuple[Hop, ...] = ()
+    staff: Personal[StaffContact] | None = None
+    warnings: tuple[str, ...] = ()
+    at: AwareDatetime
+
+
+DocumentEvent = DocumentSent
+"""The events of a document's stream: one kind so far."""
+
+
+class CopyEvent(Event):
+    """Something that happened to one receiver's copy; `at` is when the axis learnt of it (UTC)."""
+
+    document: str
+    sender: str
+    receiver: str
+    urgent: bool = False
+    at: AwareDatetime
+
+
+class CopyOpened(CopyEvent):
+    """A receiver's copy exists; it is on its way."""
+
+    type: Literal["copy.opened"] = "copy.opened"
+    reference: str
+    subject: str
+    sender_as_given: str
+    receiver_as_given: str
+
+
+class CopyStatus(CopyEvent):
+    """A processing status. `note` and `reported_at` are the reporting agency's own."""
+
+    code: ClassVar[str]
+    note: str = ""
+    reported_at: AwareDatetime | None = None
+    staff: Personal[StaffContact] | None = None
+
+
+class CopyArrived(CopyStatus):
+    """Status 01: the copy is in the receiver's system; no clerk has acted yet."""
+
+    type: Literal["copy.arrived"] = "copy.arrived"
+    code = "01"
+
+
+class CopyReceptionRefused(CopyStatus):
+    """Status 02: the receiver does not take the copy; `note` is its reason."""
+
+    type: Literal["copy.reception_refused"] = "copy.reception_refused"
+    code = "02"
+
+
+class CopyReceived(CopyStatus):
+    """Status 03: the copy is registered in the receiver's book of incoming documents."""
+
+    type: Literal["copy.received"] = "copy.received"
+    code = "03"
+
+
+class CopyAssigned(CopyStatus):
+    """Status 04: a unit or an officer has been given the copy."""
+
+    type: Literal["copy.assigned"] = "copy.assigned"
+    code = "04"
+
+
+class CopyProcessingStarted(CopyStatus):
+    """Status 05: the copy is being worked on."""
+
+    type: Literal["copy.processing_started"] = "copy.processing_started"
+    code = "05"
+
+
+class CopyCompleted(CopyStatus):
+    """Status 06: the work that the copy asked for is done."""
+
+    type: Literal["copy.completed"] = "copy.completed"
+    code = "06"
+
+
+class CopyRecallRequested(CopyStatus):
+    """Status 13: the sender asks for this copy back."""
+
+    type: Literal["copy.recall_requested"] = "copy.recall_requested"
+    code = "13"
+
+
+class CopyRecallAgreed(CopyStatus):
+    """Status 15: the receiver gave the copy back and removed it from its book.
+
+    Rule: Decision 28/2018/QĐ-TTg: the receiver removes a recalled document and confirms it.
+    """
+
+    type: Literal["copy.recall_agreed"] = "copy.recall_agreed"
+    code = "15"
+
+
+class CopyRecallRefused(CopyStatus):
+    """Status 16: the receiver keeps the copy; `note` is its reason."""
+
+    type: Literal["copy.recall_refused"] = "copy.recall_refused"
+    code = "16"
+
+
+AnyCopyStatus = (
+    CopyArrived
+    | CopyReceptionRefused
+    | CopyReceived
+    | CopyAssigned
+    | CopyProcessingStarted
+    | CopyCompleted
+    | CopyRecallRequested
+    | CopyRecallAgreed
+    | CopyRecallRefused
+)
+AnyCopyEvent = Annotated[CopyOpened | AnyCopyStatus, Field(discriminator="type")]

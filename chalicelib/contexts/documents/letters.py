@@ -1,0 +1,234 @@
+"""What is posted to an agency: a CloudEvent in JSON, or an edXML message, as its profile says.
+
+An edXML message is rendered once and kept, so that every attempt sends the same bytes; one that
+names a clerk is kept sealed under the clerk's key.
+"""
+
+import json
+from io import BytesIO
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib import runtime
+from chalicelib.contexts.documents import files
+from chalicelib.contexts.documents.domain.copy import copy
+from chalicelib.contexts.documents.domain.events import (
+    AnyCopyStatus,
+    CopyRecallRequested,
+    DocumentSent,
+    Party,
+    StaffContact,
+)
+from chalicelib.contexts.documents.edxml import model as edxml
+from chalicelib.contexts.documents.edxml.dates import read_moment
+from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
+from chalicelib.contexts.documents.edxml.produce import produce_document, produce_status
+from chalicelib.contexts.documents.messages import (
+    CLOUDEVENT_BYTES,
+    Told,
+    document_data,
+    status_data,
+)
+from chalicelib.contexts.documents.projections import who_takes_part
+from chalicelib.delivery.address import Address
+from chalicelib.delivery.deliver import Letter
+from chalicelib.delivery.outbox import Message
+from chalicelib.eventstore.store import Commit
+from chalicelib.handle import fold
+from chalicelib.privacy.personal import Erased, Personal
+
+EDXML_TYPE = "application/xml; charset=utf-8"
+CLOUDEVENT_TYPE = "application/cloudevents+json; charset=utf-8"
+EDXML_BYTES = 50 * 1024 * 1024
+"""The largest edXML that is sent as a body."""
+
+
+class LetterTooLarge(Exception):  # noqa: N818 -- named as the fact it states.
+    """The message does not fit into the body this agency's profile asks for."""
+
+
+def compose(message: Message, commit: Commit, event: Told, address: Address) -> Letter:
+    """The letter for one message.
+
+    Raises:
+        LetterTooLarge: an edXML message over `EDXML_BYTES`.
+    """
+    if address.profile == "edxml":
+        return Letter(content_type=EDXML_TYPE, body=_rendered(message, event))
+    return Letter(content_type=CLOUDEVENT_TYPE, body=_cloudevent(message, commit, event))
+
+
+def _cloudevent(message: Message, commit: Commit, event: Told) -> bytes:
+    """CloudEvents 1.0, structured mode, at most `CLOUDEVENT_BYTES`; files by short-lived link.
+
+    What does not fit is left out and named in `left_out`: it stands in the document's own resource.
+    """
+    if isinstance(event, DocumentSent):
+        data = document_data(event)
+        data["attachments"] = [a.model_dump() | files.link(a) for a in event.attachments]
+    else:
+        data = status_data(event)
+    data["staff"] = _open(event.staff)
+    envelope = {
+        "specversion": "1.0",
+        "id": message.id,
+        "source": "urn:lienthong:axis",
+        "type": message.type,
+        "subject": message.case,
+        "time": commit.facts["recorded_at"],
+        "datacontenttype": "application/json",
+        "position": message.position,
+        "data": data,
+    }
+    for name in ("content", "to_places", "appendixes", "answers"):
+        if len(body := _json(envelope)) <= CLOUDEVENT_BYTES or not isinstance(event, DocumentSent):
+            return body
+        data["official"].pop(name)
+        data.setdefault("left_out", []).append(f"official/{name}")
+    for name in ("receivers", "attachments"):
+        if len(body := _json(envelope)) <= CLOUDEVENT_BYTES:
+            return body
+        data.pop(name)
+        data["left_out"].append(name)
+    return _json(envelope)
+
+
+def _json(envelope: dict[str, Any]) -> bytes:
+    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _rendered(message: Message, event: Told) -> bytes:
+    """The edXML body, from the store of rendered ones or made now and put there."""
+    s3, bucket = runtime.client("s3"), runtime.content_bucket()
+    key = f"rendered/{message.id}"
+    subject = event.staff.subject if event.staff else None
+    try:
+        kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"NoSuchKey", "404", "AccessDenied"}:
+            raise
+    else:
+        return runtime.vault().open_bytes(subject, key, kept) if subject else kept
+    out = BytesIO()
+    if isinstance(event, DocumentSent):
+        parts = tuple(_part(event, index) for index in range(len(event.attachments)))
+        opened = (files.open_kept(attachment) for attachment in event.attachments)
+        produce_document(_document(event, parts), zip(parts, opened, strict=True), out)
+    else:
+        out.write(produce_status(_status(message, event)))
+    body = out.getvalue()
+    if len(body) > EDXML_BYTES:
+        raise LetterTooLarge(f"{len(body)} bytes")
+    sealed = runtime.vault().seal_bytes(subject, key, body) if subject else body
+    s3.put_object(Bucket=bucket, Key=key, Body=sealed)
+    return body
+
+
+def _document(
+    event: DocumentSent, parts: tuple[edxml.AttachmentPart, ...]
+) -> edxml.DocumentMessage:
+    official = event.official
+    return edxml.DocumentMessage(
+        from_=_party(event.sender),
+        to=tuple(_party(receiver) for receiver in event.receivers),
+        document_id=official.reference,
+        code_number=official.number,
+        code_notation=official.notation,
+        promulgation_place=official.place,
+        promulgation_date=official.promulgated_on,
+        type_number=official.type_number,
+        type_detail=official.type_detail,
+        type_name=official.type_name,
+        subject=official.subject,
+        content=official.content,
+        signer=edxml.Signer(**official.signer.model_dump()),
+        due_date=official.due_on,
+        priority=official.priority,
+        sphere=official.sphere,
+        typer_notation=official.typist,
+        promulgation_amount=official.copies_issued,
+        page_amount=official.pages,
+        direction=official.direction,
+        appendixes=official.appendixes,
+        response_for=tuple(
+            edxml.Reference(
+                organ_id=answered.agency,
+                code=answered.code,
+                promulgation_date=answered.promulgated_on,
+                document_id=answered.reference,
+            )
+            for answered in official.answers
+        ),
+        steering_type=official.steering_type,
+        to_places=official.to_places,
+        traces=tuple(
+            edxml.Trace(organ_id=hop.agency, timestamp=read_moment(hop.at) if hop.at else None)
+            for hop in event.hops
+        ),
+        operation=0,
+        operation_reason=event.reason,
+        paper="1" if event.paper_follows else "0",
+        staff=_edxml_staff(event.staff),
+        attachments=parts,
+    )
+
+
+def _status(message: Message, event: AnyCopyStatus) -> edxml.StatusMessage:
+    """The status as its reporter tells the addressee; both under the codes the document used."""
+    state = fold(copy, runtime.event_store().load(message.stream, message.commit))
+    assert state.opening is not None
+    opening = state.opening
+    ends = [
+        (opening.sender, opening.sender_as_given),
+        (opening.receiver, opening.receiver_as_given),
+    ]
+    (code, reporter), (_, addressee) = (
+        ends if isinstance(event, CopyRecallRequested) else reversed(ends)
+    )
+    row = runtime.views().row(who_takes_part.answer, f"agency-{code}")
+    identity = DocumentIdentity.parse(opening.reference)
+    name = row.name if row else ""
+    return edxml.StatusMessage(
+        from_=edxml.Party(organ_id=reporter, name=name, in_charge=name),
+        response_for=edxml.Reference(
+            organ_id=addressee,
+            code=f"{identity.number}/{identity.notation}".rstrip("/") if identity else "",
+            promulgation_date=identity.promulgated_on if identity else None,
+            document_id=opening.reference,
+        ),
+        staff=_edxml_staff(event.staff),
+        status_code=event.code,
+        description=event.note,
+        timestamp=event.reported_at or event.at,
+    )
+
+
+def _part(event: DocumentSent, index: int) -> edxml.AttachmentPart:
+    attachment = event.attachments[index]
+    return edxml.AttachmentPart(
+        content_id=f"cid:{index + 1}",
+        name=attachment.name,
+        description=attachment.name,
+        content_type="application/zip",
+        media_type=attachment.media_type,
+        size=attachment.size,
+        sha256=attachment.sha256,
+    )
+
+
+def _party(party: Party) -> edxml.Party:
+    return edxml.Party(organ_id=party.as_given, **party.model_dump(exclude={"code", "as_given"}))
+
+
+def _edxml_staff(staff: Personal[StaffContact] | None) -> edxml.StaffContact | None:
+    opened = _open(staff)
+    return edxml.StaffContact(**opened) if opened else None
+
+
+def _open(staff: Personal[StaffContact] | None) -> dict[str, str] | None:
+    """The clerk's contact; nothing once the clerk has been forgotten."""
+    try:
+        return staff.open(runtime.vault().open).model_dump() if staff else None
+    except Erased:
+        return None

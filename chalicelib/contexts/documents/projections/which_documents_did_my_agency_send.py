@@ -1,0 +1,62 @@
+"""Which documents did my agency send, and how far is each receiver with its copy?"""
+
+from datetime import date
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from chalicelib.contexts.documents.domain.events import (
+    AnyCopyEvent,
+    AnyCopyStatus,
+    CopyOpened,
+    DocumentSent,
+)
+from chalicelib.kernel import Value
+from chalicelib.projector.projection import Projection
+
+
+class SentDocument(Value):
+    """A document by its sender. `statuses`: the last status code of each receiver that has one."""
+
+    document: str
+    sender: str
+    reference: str
+    subject: str
+    promulgated_on: date
+    priority: int
+    receivers: tuple[str, ...]
+    statuses: dict[str, str] = Field(default_factory=dict)
+    sent_at: AwareDatetime
+
+
+def keys(event: DocumentSent | AnyCopyEvent) -> list[str]:
+    """Every event of a document and of its copies bears on the document's row."""
+    return [event.document]
+
+
+def evolve(row: SentDocument | None, event: DocumentSent | AnyCopyEvent) -> SentDocument | None:
+    """The row after an event of the document or of one of its copies."""
+    match event:
+        case DocumentSent():
+            return SentDocument(
+                document=event.document,
+                sender=event.sender.code,
+                reference=event.official.reference,
+                subject=event.official.subject,
+                promulgated_on=event.official.promulgated_on,
+                priority=event.official.priority,
+                receivers=tuple(receiver.code for receiver in event.receivers),
+                sent_at=event.at,
+            )
+        case CopyOpened():
+            return row
+        case _:
+            return row and row.model_copy(
+                update={"statuses": row.statuses | {event.receiver: event.code}}
+            )
+
+
+Events = DocumentSent | CopyOpened | AnyCopyStatus
+answer: Projection[Any] = Projection(
+    SentDocument, Events, evolve, by="sender", sort="sent_at", keys=keys
+)

@@ -1,0 +1,420 @@
+"""The axis over HTTP: hand a document over, follow its copies, report statuses."""
+
+from datetime import date
+from typing import Any
+
+from chalice.app import Response
+from pydantic import ConfigDict
+
+from chalicelib import runtime
+from chalicelib.agency_code import canonical
+from chalicelib.contexts.documents import files
+from chalicelib.contexts.documents.domain.copy import CODES, Copy, copy
+from chalicelib.contexts.documents.domain.document import document
+from chalicelib.contexts.documents.domain.events import Attachment, DocumentSent, StaffContact
+from chalicelib.contexts.documents.edxml.model import StatusMessage
+from chalicelib.contexts.documents.edxml.parse import parse
+from chalicelib.contexts.documents.intake import submissions, submit
+from chalicelib.contexts.documents.messages import answer as routing
+from chalicelib.contexts.documents.messages import document_data
+from chalicelib.contexts.documents.projections import (
+    where_is_my_document,
+    which_documents_came_to_my_agency,
+    which_documents_did_my_agency_send,
+)
+from chalicelib.contexts.documents.reactions import copy_id
+from chalicelib.contexts.documents.submission import (
+    NewAttachment,
+    NewDocument,
+    Sha256,
+    StatusReport,
+    id_of_reference,
+    report,
+    report_edxml,
+    send_edxml,
+    send_json,
+)
+from chalicelib.contexts.documents.webhook import prove_sender
+from chalicelib.delivery.outbox import Message, message_id
+from chalicelib.handle import fold
+from chalicelib.http.paging import listing, page_request
+from chalicelib.http.resource import PUBLIC, SIGNED, XML, Resource, accepted, created, ok
+from chalicelib.kernel import Forbidden, Invalid, NotFound, Origin, Value
+from chalicelib.privacy.personal import Erased, Personal
+from chalicelib.text import b64url
+
+routes = Resource(__name__)
+
+EVENTS = frozenset({"application/json", "application/cloudevents+json"})
+"""Media types of a status in JSON."""
+
+
+class DocumentUnknown(NotFound):
+    """There is no such document, or the caller has no part in it."""
+
+    code = "document-unknown"
+
+
+class SubmissionUnknown(NotFound):
+    """There is no such submission, or it is another agency's, or it is older than a week."""
+
+    code = "submission-unknown"
+
+
+class MessageUnknown(NotFound):
+    """There is no such message, or the caller has no part in it."""
+
+    code = "message-unknown"
+
+
+class AgencyNeeded(Invalid):
+    """Somebody who is of no agency must say whose documents to list."""
+
+    code = "agency-needed"
+
+
+class NotYourAgency(Forbidden):
+    """Officers and systems see their own agency's documents only."""
+
+    code = "not-your-agency"
+
+
+class UploadIntent(NewAttachment):
+    """A file about to be uploaded; `secrecy` is what its sender declares."""
+
+    secrecy: str = "none"
+
+
+class UploadedMessage(Value):
+    """A large edXML message that was uploaded, by its digest."""
+
+    sha256: str = Sha256
+
+
+class WebhookStatus(StatusReport):
+    """A status in a CloudEvent's `data`: of a document by its id or by its DocumentId.
+
+    `receiver` is the agency whose copy it is about; the sender of the webhook unless it says
+    otherwise.
+    """
+
+    document: str | None = None
+    reference: str | None = None
+    receiver: str | None = None
+
+
+class WebhookEvent(Value):
+    """A CloudEvent with a status, as agencies post it. Its other attributes are not needed here."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+    specversion: str
+    type: str
+    data: WebhookStatus
+
+
+@routes.post("/uploads", allow={"officer", "system"})
+def ask_for_upload() -> Response:
+    """Ask for a link to upload one file with: an attachment, or an edXML message over 4 MiB.
+
+    PUT the file to `url` with exactly these `headers` before `expires_at`. Refuses
+    `secret-document`, `file-too-large`. A link is not a change: no Idempotency-Key.
+    """
+    asked = routes.json(UploadIntent)
+    attachment = Attachment(**asked.model_dump(exclude={"secrecy"}))
+    return ok(files.upload(_own_agency(), attachment, asked.secrecy).model_dump(mode="json"))
+
+
+@routes.post("/documents", allow={"officer", "system"})
+def send_document() -> Response:
+    """Send a document whose files were uploaded. 201; refusals name the field and the rule."""
+    origin = routes.origin()
+    done, id_ = send_json(routes.json(NewDocument), _own_agency(), origin)
+    return created(done, f"/documents/{id_}")
+
+
+@routes.post("/edxml", allow={"officer", "system"}, takes=XML)
+def send_edxml_message() -> Response:
+    """Send a message in edXML, up to 4 MiB: 201 for a new document, 202 for a status."""
+    return _take_edxml(_own_agency(), routes.origin())
+
+
+@routes.post("/submissions", allow={"officer", "system"})
+def submit_upload() -> Response:
+    """Send an uploaded edXML message of up to 100 MiB. 202, and a resource to follow it at."""
+    origin = routes.origin()
+    submission = submit(_own_agency(), routes.json(UploadedMessage).sha256, origin)
+    response = ok(submission.model_dump(mode="json", exclude={"agency"}))
+    response.status_code = 202
+    response.headers["Location"] = f"/submissions/{submission.id}"
+    return response
+
+
+@routes.get("/submissions/{submission_id}", allow={"officer", "system"})
+def see_submission(submission_id: str) -> Response:
+    """Where an uploaded message stands: waiting, accepted (`seen`) or refused (its `problem`)."""
+    submission = submissions().get(submission_id)
+    if submission is None or submission.agency != _own_agency():
+        raise SubmissionUnknown
+    return ok(submission.model_dump(mode="json", exclude={"agency"}))
+
+
+@routes.get("/documents", allow={"officer", "system", "auditor"})
+def list_sent() -> Response:
+    """The documents an agency sent. Filters: `receiver`, `status` (anyone's), `from`, `to`, `q`."""
+    query = routes.query()
+    receiver = canonical(query["receiver"]) if "receiver" in query else None
+    status = query.get("status")
+
+    def keep(item: dict[str, Any]) -> bool:
+        return (
+            (receiver is None or receiver in item["receivers"])
+            and (status is None or status in item["statuses"].values())
+            and _within(item, query)
+        )
+
+    return _list(which_documents_did_my_agency_send.answer, keep)
+
+
+@routes.get("/copies", allow={"officer", "system", "auditor"})
+def list_received() -> Response:
+    """The copies that came to an agency. Filters: `sender`, `status`, `from`, `to`, `q`."""
+    query = routes.query()
+    sender = canonical(query["sender"]) if "sender" in query else None
+    status = query.get("status")
+
+    def keep(item: dict[str, Any]) -> bool:
+        return (
+            (sender is None or sender == item["sender"])
+            and (status is None or status == item["status"])
+            and _within(item, query)
+        )
+
+    return _list(which_documents_came_to_my_agency.answer, keep)
+
+
+@routes.get("/documents/{document_id}", allow={"officer", "system", "auditor"})
+def see_document(document_id: str) -> Response:
+    """One document as it stands now: its sender's words, its receivers, its files by link."""
+    event, version = _document(document_id)
+    linked = [attachment.model_dump() | files.link(attachment) for attachment in event.attachments]
+    shown = {"staff": _open(event.staff), "attachments": linked}
+    return ok(document_data(event) | shown, version=version)
+
+
+@routes.get("/documents/{document_id}/copies", allow={"officer", "system", "auditor"})
+def list_copies(document_id: str) -> Response:
+    """Where the document is: its sender sees every receiver's statuses, a receiver its own."""
+    event, _ = _document(document_id)
+    caller, page = routes.caller(), page_request(routes.query())
+    sees_all = caller.agency in {None, event.sender.code}
+    found = runtime.views().page(
+        where_is_my_document.answer,
+        by=document_id,
+        limit=page.limit,
+        cursor=page.cursor,
+        seen=page.seen,
+        keep=None if sees_all else lambda item: item["receiver"] == caller.agency,
+    )
+    return listing(found.items, found.next, found.as_of, stale=found.stale)
+
+
+@routes.get("/documents/{document_id}/copies/{receiver}", allow={"officer", "system", "auditor"})
+def see_copy(document_id: str, receiver: str) -> Response:
+    """One receiver's copy, folded from its stream: always current."""
+    state, version = _copy(document_id, canonical(receiver))
+    assert state.opening is not None
+    data = state.opening.model_dump() | {
+        "status": state.status,
+        "code": "13" if state.recall == "asked" else CODES.get(state.status, ""),
+        "recall": state.recall,
+    }
+    return ok(data, version=version)
+
+
+@routes.post("/documents/{document_id}/copies/{receiver}/statuses", allow={"officer", "system"})
+def report_status(document_id: str, receiver: str) -> Response:
+    """Report a processing status: 01-06, 15, 16 by the receiver, 13 by the sender. 202."""
+    origin, asked = routes.origin(), routes.json(StatusReport)
+    return accepted(report(asked, document_id, canonical(receiver), _own_agency(), origin))
+
+
+@routes.get(
+    "/documents/{document_id}/copies/{receiver}/messages",
+    allow={"officer", "system", "auditor", "administrator"},
+)
+def list_messages(document_id: str, receiver: str) -> Response:
+    """Every message the axis sent about one copy, with each attempt to deliver it."""
+    receiver = canonical(receiver)
+    _copy(document_id, receiver)
+    store = runtime.event_store()
+    commits = [
+        *store.load(f"document-{document_id}"),
+        *store.load(f"copy-{copy_id(document_id, receiver)}"),
+    ]
+    messages = []
+    for commit in commits:
+        for index, type_, notice in routing.notices(commit):
+            if commit.stream.startswith("copy-") or notice.agency == receiver:
+                id_ = message_id(commit.stream, commit.number, index, notice.agency)
+                told = {"id": id_, "type": type_, "to": notice.agency, "about": commit.seen}
+                messages.append(told | {"attempts": _attempts(id_)})
+    return ok({"items": messages})
+
+
+@routes.get(
+    "/messages/{message_id}/attempts", allow={"officer", "system", "auditor", "administrator"}
+)
+def list_attempts(message_id: str) -> Response:
+    """One message of the outbox and each attempt to deliver it, first to last."""
+    message = runtime.outbox().find(message_id)
+    if message is None or not _concerns(message):
+        raise MessageUnknown
+    shown = message.model_dump(exclude={"position"})
+    return ok(shown | {"position": message.position, "attempts": _attempts(message_id)})
+
+
+@routes.get("/documents/{document_id}/attachments/{sha256}", allow={"officer", "system", "auditor"})
+def fetch_attachment(document_id: str, sha256: str) -> Response:
+    """A short-lived link to one of the document's files."""
+    event, _ = _document(document_id)
+    for attachment in event.attachments:
+        if attachment.sha256 == sha256:
+            return ok(attachment.model_dump() | files.link(attachment))
+    raise DocumentUnknown("The document has no such attachment", field="sha256")
+
+
+@routes.post("/webhooks/{agency}", allow=SIGNED, takes=XML | EVENTS)
+def receive_webhook(agency: str) -> Response:
+    """A signed message from an agency's system: a status as CloudEvent, or anything in edXML.
+
+    Standard Webhooks headers; `webhook-id` is the idempotency key. 401 when the signature or the
+    time does not prove the sender.
+    """
+    code = canonical(agency)
+    prove_sender(code, routes.request.headers, routes.body())
+    origin = routes.signed_origin(code)
+    if routes.media_type() in XML:
+        return _take_edxml(code, origin)
+    asked = routes.json(WebhookEvent).data
+    id_ = asked.document or id_of_reference(asked.reference or "")
+    status = StatusReport(**asked.model_dump(exclude={"document", "reference", "receiver"}))
+    receiver = canonical(asked.receiver) if asked.receiver else code
+    return accepted(report(status, id_, receiver, code, origin))
+
+
+@routes.get("/webhook-keys", allow=PUBLIC)
+def see_webhook_keys() -> Response:
+    """The keys that verify our webhooks (Ed25519, RFC 8037 JWK)."""
+    public = b64url(runtime.signing_public_key())
+    return ok({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "1", "x": public}]})
+
+
+def _own_agency() -> str:
+    agency = routes.caller().agency
+    assert agency is not None, "the authorizer lets no officer or system in without an agency"
+    return agency
+
+
+def _take_edxml(agency: str, origin: Origin) -> Response:
+    with files.Carried() as carried:
+        message = parse(routes.body(), carried.keep)
+        if isinstance(message, StatusMessage):
+            return accepted(report_edxml(message, agency, origin))
+        done, id_ = send_edxml(message, carried, agency, origin)
+        return created(done, f"/documents/{id_}")
+
+
+def _document(id_: str) -> tuple[DocumentSent, int]:
+    """The document and its version, if the caller has a part in it.
+
+    Raises:
+        DocumentUnknown: there is none, or it is none of the caller's business.
+    """
+    commits = runtime.event_store().load(f"document-{id_}") if id_.isalnum() else []
+    event = fold(document, commits).sent
+    agency = routes.caller().agency
+    if event is None:
+        raise DocumentUnknown
+    parties = {event.sender.code, *(receiver.code for receiver in event.receivers)}
+    if agency is not None and agency not in parties:
+        raise DocumentUnknown
+    return event, len(commits)
+
+
+def _copy(id_: str, receiver: str) -> tuple[Copy, int]:
+    commits = runtime.event_store().load(f"copy-{copy_id(id_, receiver)}") if id_.isalnum() else []
+    state = fold(copy, commits)
+    agency = routes.caller().agency
+    if state.opening is None:
+        raise DocumentUnknown
+    if agency is not None and agency not in {state.opening.sender, receiver}:
+        raise DocumentUnknown
+    return state, len(commits)
+
+
+def _list(question: Any, keep: Any) -> Response:
+    query, page = routes.query(), page_request(routes.query())
+    own, asked = routes.caller().agency, query.get("agency")
+    if asked is not None and own is not None and canonical(asked) != own:
+        raise NotYourAgency(field="agency")
+    agency = own or (canonical(asked) if asked else None)
+    if agency is None:
+        raise AgencyNeeded(field="agency")
+    found = runtime.views().page(
+        question,
+        by=agency,
+        limit=page.limit,
+        cursor=page.cursor,
+        seen=page.seen,
+        keep=keep,
+        newest_first=True,
+    )
+    return listing(found.items, found.next, found.as_of, stale=found.stale)
+
+
+class InvalidDay(Invalid):
+    """A day is written yyyy-mm-dd."""
+
+    code = "invalid-day"
+
+
+def _within(item: dict[str, Any], query: dict[str, str]) -> bool:
+    """Whether the row was sent in [`from`, `to`] and has `q` in its subject or reference."""
+    day = item["sent_at"][:10]
+    words = query.get("q", "").casefold()
+    return (
+        _day(query, "from", "0000") <= day <= _day(query, "to", "9999")
+        and words in f"{item['subject']}\n{item['reference']}".casefold()
+    )
+
+
+def _day(query: dict[str, str], name: str, default: str) -> str:
+    if name not in query:
+        return default
+    try:
+        return date.fromisoformat(query[name]).isoformat()
+    except ValueError:
+        raise InvalidDay(field=name) from None
+
+
+def _attempts(message: str) -> list[dict[str, Any]]:
+    return [
+        {"attempt": number, **attempt.model_dump(mode="json")}
+        for number, attempt in enumerate(runtime.attempts().of(message), start=1)
+    ]
+
+
+def _concerns(message: Message) -> bool:
+    agency = routes.caller().agency
+    if agency is None or agency == message.agency:
+        return True
+    commits = runtime.event_store().load(f"document-{message.case}")
+    sent = fold(document, commits).sent
+    return sent is not None and sent.sender.code == agency
+
+
+def _open(staff: Personal[StaffContact] | None) -> dict[str, str] | None:
+    try:
+        return staff.open(runtime.vault().open).model_dump() if staff else None
+    except Erased:
+        return None

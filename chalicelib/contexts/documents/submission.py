@@ -1,0 +1,425 @@
+"""How a document or a status enters the axis, whatever its form: JSON, edXML, webhook or upload."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+from pydantic import AwareDatetime, Field
+
+from chalicelib import runtime
+from chalicelib.agency_code import AgencyCodeInvalid, canonical
+from chalicelib.contexts.documents import files
+from chalicelib.contexts.documents.domain.copy import (
+    REASON_CHARS,
+    AcceptReception,
+    AgreeRecall,
+    AssignCopy,
+    CompleteProcessing,
+    CopyCommand,
+    CopyUnknown,
+    NotYourCopy,
+    RefuseRecall,
+    RefuseReception,
+    Report,
+    RequestRecall,
+    StartProcessing,
+    copy,
+)
+from chalicelib.contexts.documents.domain.document import (
+    MAX_ATTACHMENTS,
+    MAX_RECEIVERS,
+    ReceiverUnknown,
+    SecretDocument,
+    SendDocument,
+    SenderUnknown,
+    document,
+    document_id,
+)
+from chalicelib.contexts.documents.domain.events import (
+    Answered,
+    Attachment,
+    Hop,
+    OfficialDocument,
+    Party,
+    Signer,
+    StaffContact,
+)
+from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
+from chalicelib.contexts.documents.edxml.model import DocumentMessage, StatusMessage
+from chalicelib.contexts.documents.edxml.model import Party as EdxmlParty
+from chalicelib.contexts.documents.edxml.model import StaffContact as EdxmlStaff
+from chalicelib.contexts.documents.edxml.secrecy import marks_a_secret
+from chalicelib.contexts.documents.projections import who_takes_part
+from chalicelib.contexts.documents.reactions import copy_id
+from chalicelib.handle import Done, check, fold, handle
+from chalicelib.kernel import Invalid, Origin, Refused, Value
+from chalicelib.privacy.personal import Personal
+
+Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+_LINE = 1_000
+_TEXT = 64 * 1024
+
+
+class OperationNotSupported(Invalid):
+    """The axis takes new documents; revoking, updating and replacing are not open yet."""
+
+    code = "operation-not-supported"
+    rule = "QCVN 102:2016/BTTTT, BussinessDocType"
+
+
+class StatusCodeUnknown(Invalid):
+    """This is not a processing status that an agency reports."""
+
+    code = "status-code-unknown"
+    rule = "QCVN 102:2016/BTTTT, processing statuses 01-06, 13, 14, 15, 16"
+
+
+class ReporterWrong(Invalid):
+    """A status names another agency than the one that sends it."""
+
+    code = "reporter-wrong"
+    rule = "QCVN 102:2016/BTTTT: From names the agency that reports"
+
+
+class ReferenceUnreadable(Invalid):
+    """The status names no document that can be recognised."""
+
+    code = "reference-unreadable"
+    rule = "QCVN 102:2016/BTTTT, DocumentId: OrganId,yyyy/MM/dd,Number/Notation"
+
+
+class NewAttachment(Value):
+    """A file to be uploaded, or one that was: `size` in bytes, `sha256` in hexadecimal."""
+
+    name: str = Field(min_length=1, max_length=255)
+    media_type: str = Field(pattern=r"^[\w.+-]{1,64}/[\w.+-]{1,64}$")
+    size: int = Field(gt=0)
+    sha256: str = Sha256
+
+
+class NewDocument(Value):
+    """A new document as JSON. Codes in either form; without `issuer`, the sender issued it."""
+
+    number: str = Field(min_length=1, max_length=64, pattern=r"^[^,/\s]+$")
+    notation: str = Field(default="", max_length=128, pattern=r"^[^,\s]*$")
+    promulgated_on: date
+    issuer: str | None = None
+    place: str = Field(default="", max_length=_LINE)
+    type_abbreviation: str = Field(default="", max_length=16)
+    type_name: str = Field(default="", max_length=_LINE)
+    subject: str = Field(min_length=1, max_length=2_000)
+    content: str = Field(default="", max_length=_TEXT)
+    signer: Signer = Signer()
+    due_on: date | None = None
+    to_places: tuple[str, ...] = Field(default=(), max_length=500)
+    priority: int = Field(default=0, ge=0, le=3)
+    pages: str = Field(default="", max_length=16)
+    receivers: tuple[str, ...] = Field(min_length=1, max_length=MAX_RECEIVERS)
+    attachments: tuple[NewAttachment, ...] = Field(default=(), max_length=MAX_ATTACHMENTS)
+    paper_follows: bool = False
+    staff: StaffContact | None = None
+    secrecy: str = "none"
+
+
+class StatusReport(Value):
+    """A processing status as JSON: `code` 01-06, 13, 14, 15, 16; 02 and 16 need a `note`."""
+
+    code: str
+    note: str = Field(default="", max_length=REASON_CHARS)
+    reported_at: AwareDatetime | None = None
+    staff: StaffContact | None = None
+
+
+_COMMANDS: dict[str, type[Report]] = {
+    "02": RefuseReception,
+    "03": AcceptReception,
+    "04": AssignCopy,
+    "05": StartProcessing,
+    "06": CompleteProcessing,
+    "13": RequestRecall,
+    # 14 was read in one system only and means what 15 means; it is taken and never sent.
+    "14": AgreeRecall,
+    "15": AgreeRecall,
+    "16": RefuseRecall,
+}
+
+
+def send_json(asked: NewDocument, agency: str, origin: Origin) -> tuple[Done, str]:
+    """Accept a document whose files were uploaded; what it led to, and the document's id.
+
+    The staging area is emptied when the document is refused, and when it is accepted.
+
+    Raises:
+        Refused: see `document.decide`, `files.check_arrived`.
+    """
+    attachments = tuple(Attachment(**part.model_dump()) for part in asked.attachments)
+    digests = [attachment.sha256 for attachment in attachments]
+    try:
+        command = _json_command(asked, attachments, agency, origin)
+        if check(runtime.event_store(), document, command.document, command):
+            files.check_arrived(agency, attachments)
+            files.adopt(agency, attachments)
+        done = handle(runtime.event_store(), document, command.document, command, claim=True)
+    except files.AttachmentNotArrived:
+        # The others may stay: the caller will bring the missing one and ask again.
+        raise
+    except Refused:
+        files.discard(agency, digests)
+        raise
+    files.discard(agency, digests)
+    return done, command.document
+
+
+def send_edxml(
+    message: DocumentMessage, carried: files.Carried, agency: str, origin: Origin
+) -> tuple[Done, str]:
+    """Accept a document that came as edXML with its files; what it led to, and the document's id.
+
+    Raises:
+        Refused: see `document.decide`; `OperationNotSupported`.
+    """
+    if message.operation != 0:
+        raise OperationNotSupported(
+            f"operation {message.operation}", field="Bussiness/BussinessDocType"
+        )
+    command = _edxml_command(message, agency, origin)
+    if check(runtime.event_store(), document, command.document, command):
+        carried.store(command.attachments)
+    done = handle(runtime.event_store(), document, command.document, command, claim=True)
+    return done, command.document
+
+
+def report(asked: StatusReport, id_: str, receiver: str, agency: str, origin: Origin) -> Done:
+    """Take a status of one receiver's copy, reported by `agency`. A repeated 01 is silent.
+
+    Raises:
+        Refused: see `copy.decide`; `StatusCodeUnknown`.
+    """
+    store = runtime.event_store()
+    if asked.code == "01":
+        return _noted_arrival(id_, receiver, agency)
+    if asked.code not in _COMMANDS:
+        raise StatusCodeUnknown(field="code")
+    command: CopyCommand = _COMMANDS[asked.code](  # type: ignore[assignment]
+        origin=origin,
+        agency=agency,
+        note=asked.note,
+        reported_at=asked.reported_at,
+        staff=_staff(agency, asked.staff),
+    )
+    return handle(store, copy, copy_id(id_, receiver), command)
+
+
+def report_edxml(message: StatusMessage, agency: str, origin: Origin) -> Done:
+    """Take a status that came as edXML.
+
+    Its From must be the reporting agency. 13 comes from the document's sender and addresses the
+    receiver whose copy it wants back; every other status comes from the receiver.
+
+    Raises:
+        Refused: see `report`; `ReferenceUnreadable`, `ReporterWrong`.
+    """
+    reporter = canonical(message.from_.organ_id)
+    if reporter != agency:
+        raise ReporterWrong(field="From/OrganId")
+    id_ = id_of_reference(message.response_for.document_id)
+    recall = message.status_code == "13"
+    receiver = canonical(message.response_for.organ_id) if recall else reporter
+    asked = StatusReport(
+        code=message.status_code,
+        note=message.description[:REASON_CHARS],
+        reported_at=message.timestamp,
+        staff=_same_staff(message.staff),
+    )
+    return report(asked, id_, receiver, agency, origin)
+
+
+def id_of_reference(reference: str) -> str:
+    """The document that a DocumentId names.
+
+    Raises:
+        ReferenceUnreadable: it is not of the standard's form.
+    """
+    identity = DocumentIdentity.parse(reference)
+    if identity is None:
+        raise ReferenceUnreadable(field="DocumentId")
+    return _id_of(identity)
+
+
+def participants(codes: Iterable[str]) -> dict[str, str]:
+    """The names of those agencies that take part, by canonical code."""
+    rows = runtime.views().rows(who_takes_part.answer, [f"agency-{code}" for code in codes])
+    return {row.code: row.name for row in rows.values()}
+
+
+def staff_subject(agency: str, contact: StaffContact) -> str:
+    """The opaque name under which a clerk's contact is sealed."""
+    return runtime.subject("staff", agency, contact.email or contact.mobile or contact.staff)
+
+
+def _noted_arrival(id_: str, receiver: str, agency: str) -> Done:
+    """The copy as it is: the axis notes the arrival itself when it delivers."""
+    stream = f"copy-{copy_id(id_, receiver)}"
+    commits = runtime.event_store().load(stream)
+    state = fold(copy, commits)
+    if state.opening is None:
+        raise CopyUnknown
+    if state.opening.receiver != agency:
+        raise NotYourCopy
+    return Done(stream, len(commits))
+
+
+def _json_command(
+    asked: NewDocument, attachments: tuple[Attachment, ...], agency: str, origin: Origin
+) -> SendDocument:
+    if marks_a_secret(asked.subject, prose=True) or marks_a_secret(asked.content, prose=True):
+        raise SecretDocument(field="subject")
+    issuer = asked.issuer or agency
+    receivers = tuple(_code(code, f"receivers/{i}") for i, code in enumerate(asked.receivers))
+    names = participants([agency, *receivers])
+    identity = DocumentIdentity(
+        issuer=issuer,
+        promulgated_on=asked.promulgated_on,
+        raw_date=asked.promulgated_on.strftime("%Y/%m/%d"),
+        number=asked.number,
+        notation=asked.notation,
+    )
+    own = asked.model_dump(
+        exclude={"issuer", "receivers", "attachments", "paper_follows", "staff", "secrecy"}
+    )
+    official = OfficialDocument(reference=identity.format(), issuer=_code(issuer, "issuer"), **own)
+    return SendDocument(
+        origin=origin,
+        agency=agency,
+        document=_id_of(identity),
+        official=official,
+        sender=Party(code=agency, as_given=agency, name=names.get(agency, "")),
+        receivers=tuple(
+            Party(code=code, as_given=given, name=names.get(code, ""))
+            for code, given in zip(receivers, asked.receivers, strict=True)
+        ),
+        attachments=attachments,
+        paper_follows=asked.paper_follows,
+        staff=_staff(agency, asked.staff),
+        secrecy=asked.secrecy,
+        strangers=_strangers([agency, *receivers], names),
+    )
+
+
+def _edxml_command(message: DocumentMessage, agency: str, origin: Origin) -> SendDocument:
+    sender = _party(message.from_, "From/OrganId", SenderUnknown)
+    receivers = tuple(_party(to, "To/OrganId", ReceiverUnknown) for to in message.to)
+    codes = [sender.code, *(receiver.code for receiver in receivers)]
+    identity = message.identity or DocumentIdentity(
+        issuer=message.from_.organ_id,
+        promulgated_on=message.promulgation_date,
+        raw_date=message.promulgation_date.strftime("%Y/%m/%d"),
+        number=message.code_number,
+        notation=message.code_notation,
+    )
+    return SendDocument(
+        origin=origin,
+        agency=agency,
+        document=_id_of(identity),
+        official=_official(message, identity),
+        sender=sender,
+        receivers=receivers,
+        attachments=tuple(
+            Attachment(
+                name=part.name, media_type=part.media_type, size=part.size, sha256=part.sha256
+            )
+            for part in message.attachments
+        ),
+        paper_follows=message.paper == "1",
+        reason=message.operation_reason,
+        hops=tuple(
+            Hop(agency=trace.organ_id, at=trace.timestamp.isoformat() if trace.timestamp else "")
+            for trace in message.traces
+        ),
+        staff=_staff(agency, _same_staff(message.staff)),
+        warnings=message.warnings,
+        strangers=_strangers(codes, participants(codes)),
+    )
+
+
+def _official(message: DocumentMessage, identity: DocumentIdentity) -> OfficialDocument:
+    signer = message.signer.model_dump() if message.signer else {}
+    return OfficialDocument(
+        reference=message.document_id,
+        issuer=_issuer(identity.issuer),
+        number=message.code_number,
+        notation=message.code_notation,
+        promulgated_on=message.promulgation_date,
+        place=message.promulgation_place,
+        type_name=message.type_name,
+        type_number=message.type_number,
+        type_detail=message.type_detail,
+        subject=message.subject,
+        content=message.content,
+        signer=Signer(**signer),
+        due_on=message.due_date,
+        to_places=message.to_places,
+        steering_type=message.steering_type,
+        priority=message.priority,
+        sphere=message.sphere,
+        typist=message.typer_notation,
+        copies_issued=message.promulgation_amount,
+        pages=message.page_amount,
+        direction=message.direction,
+        appendixes=message.appendixes,
+        answers=tuple(
+            Answered(
+                agency=reference.organ_id,
+                code=reference.code,
+                promulgated_on=reference.promulgation_date,
+                reference=reference.document_id,
+            )
+            for reference in message.response_for
+        ),
+    )
+
+
+def _id_of(identity: DocumentIdentity) -> str:
+    return document_id(
+        _issuer(identity.issuer),
+        identity.promulgated_on or identity.raw_date,
+        identity.number,
+        identity.notation,
+    )
+
+
+def _issuer(text: str) -> str:
+    """The canonical code where the text is one: real DocumentIds also hold others."""
+    try:
+        return canonical(text)
+    except AgencyCodeInvalid:
+        return text
+
+
+def _code(text: str, field: str) -> str:
+    try:
+        return canonical(text)
+    except AgencyCodeInvalid:
+        raise AgencyCodeInvalid(field=field) from None
+
+
+def _party(party: EdxmlParty, field: str, unknown: type[Invalid]) -> Party:
+    try:
+        code = canonical(party.organ_id)
+    except AgencyCodeInvalid:
+        raise unknown(f"{party.organ_id[:64]} is no agency's code", field=field) from None
+    return Party(code=code, as_given=party.organ_id, **party.model_dump(exclude={"organ_id"}))
+
+
+def _strangers(codes: Iterable[str], names: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(code for code in codes if code not in names)
+
+
+def _staff(agency: str, contact: StaffContact | None) -> Personal[StaffContact] | None:
+    if contact is None:
+        return None
+    return Personal[StaffContact](subject=staff_subject(agency, contact), value=contact)
+
+
+def _same_staff(contact: EdxmlStaff | None) -> StaffContact | None:
+    return StaffContact(**contact.model_dump()) if contact else None

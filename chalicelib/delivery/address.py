@@ -1,0 +1,23 @@
+"""Where and how a message reaches an agency."""
+
+from typing import Literal
+
+from chalicelib.kernel import Value
+from chalicelib.privacy.personal import Personal
+
+
+class Address(Value):
+    """An agency's mailbox: the endpoint of the system that takes its documents.
+
+    `public_keys` (Ed25519, raw, base64) verify what the agency sends; `signature` is how the agency
+    wants our messages signed: `v1a` Ed25519, `v1` HMAC under `secret`.
+    """
+
+    agency: str
+    system: str
+    endpoint: str
+    profile: Literal["cloudevents", "edxml"]
+    public_keys: tuple[str, ...] = ()
+    signature: Literal["v1a", "v1"] = "v1a"
+    secret: Personal[str] | None = None
+    listed: Literal["all"] = "all"

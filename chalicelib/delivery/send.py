@@ -1,0 +1,149 @@
+"""One signed POST to one agency: only to public addresses, checked when connecting; no redirects.
+
+Names are resolved once and the connection goes to the address that was checked, so a name that
+changes its mind between check and connect (DNS rebinding) gains nothing. In the local profile
+loopback, and nothing else private, is allowed.
+"""
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Any, ClassVar
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
+
+CONNECT_S, READ_S = 5.0, 20.0
+ANSWER_BYTES = 16 * 1024
+"""How much of a receiver's answer is read."""
+_NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class AddressRefused(OSError):  # noqa: N818 -- named as the fact it states.
+    """The endpoint's name leads to an address that is not public."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of an attempt: the HTTP status, or 0 and the reason why there was none."""
+
+    status: int
+    reason: str
+    retry_after_s: int | None = None
+
+    @property
+    def delivered(self) -> bool:
+        """The receiver has taken the message."""
+        return 200 <= self.status < 300  # noqa: PLR2004 -- HTTP's class of success.
+
+
+def permitted(address: str, *, loopback: bool) -> bool:
+    """Whether a packet may go to `address`: globally routable, or loopback where that is allowed.
+
+    An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4, Teredo) is judged as itself.
+    """
+    ip = ip_address(address.split("%", 1)[0])
+    return all(_public(part) or (loopback and part.is_loopback) for part in _inner(ip))
+
+
+def _inner(ip: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
+    if isinstance(ip, IPv4Address):
+        return [ip]
+    if ip.ipv4_mapped:
+        return [ip.ipv4_mapped]
+    inner: list[IPv4Address | IPv6Address] = []
+    if ip in _NAT64:
+        inner.append(IPv4Address(int(ip) & 0xFFFFFFFF))
+    if ip.sixtofour:
+        inner.append(ip.sixtofour)
+    if ip.teredo:
+        inner.extend(ip.teredo)
+    return inner or [ip]
+
+
+def _public(ip: IPv4Address | IPv6Address) -> bool:
+    return ip.is_global and not ip.is_multicast
+
+
+def connect(host: str, port: int, timeout: Any, *, loopback: bool) -> socket.socket:
+    """Resolve, check every address, and connect to one that was checked.
+
+    Raises:
+        AddressRefused: one of the name's addresses is not permitted.
+        OSError: no address answered.
+    """
+    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+    for address in addresses:
+        if not permitted(address, loopback=loopback):
+            raise AddressRefused(f"{host} leads to an address that is not public")
+    error: OSError = OSError(f"{host} has no address")
+    for address in addresses:
+        try:
+            return socket.create_connection((address, port), timeout)
+        except OSError as failed:
+            error = failed
+    raise error
+
+
+def _guarded(base: type[HTTPConnection], *, loopback: bool) -> type[HTTPConnection]:
+    class Guarded(base):  # type: ignore[valid-type,misc]  # The base is urllib3's plain or TLS one.
+        def _new_conn(self) -> socket.socket:
+            sock = connect(self._dns_host, self.port, self.timeout, loopback=loopback)
+            for option in self.socket_options or ():
+                sock.setsockopt(*option)
+            return sock
+
+    return Guarded
+
+
+class Sender:
+    """Posts letters. One for each process: connections to busy receivers are kept."""
+
+    _schemes: ClassVar[dict[str, tuple[type[Any], type[Any]]]] = {
+        "http": (HTTPConnectionPool, HTTPConnection),
+        "https": (HTTPSConnectionPool, HTTPSConnection),
+    }
+
+    def __init__(self, *, loopback: bool) -> None:
+        """`loopback`: this machine's own addresses are allowed (the local profile)."""
+        self._http = urllib3.PoolManager(
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_S, read=READ_S),
+            num_pools=64,
+        )
+        self._http.pool_classes_by_scheme = {
+            scheme: type(
+                "Pool", (pool,), {"ConnectionCls": _guarded(connection, loopback=loopback)}
+            )
+            for scheme, (pool, connection) in self._schemes.items()
+        }
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Send once; whatever goes wrong is an answer, not an error."""
+        try:
+            response = self._http.request(
+                "POST", url, body=body, headers=dict(headers), redirect=False, preload_content=False
+            )
+            try:
+                response.read(ANSWER_BYTES, decode_content=False)
+            finally:
+                # A receiver that talks on is cut off; a short answer leaves the connection usable.
+                response.drain_conn() if response.length_remaining == 0 else response.close()
+        except (HTTPError, OSError) as error:
+            return Answer(0, _why(error))
+        after = response.headers.get("Retry-After", "")
+        return Answer(response.status, "", int(after) if after.isdecimal() else None)
+
+
+def _why(error: BaseException) -> str:
+    """The kind of failure, without the URL or anything the receiver said."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, AddressRefused):
+            return "address-refused"
+        cause = cause.__cause__ or cause.__context__
+    return type(error).__name__

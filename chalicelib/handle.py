@@ -1,0 +1,138 @@
+"""The only way anything changes: load, fold, decide, append; again if somebody was faster."""
+
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from chalicelib.eventstore.store import (
+    Claimed,
+    Commit,
+    Contended,
+    EventStore,
+    Lost,
+    verify,
+)
+from chalicelib.kernel import Command, Conflict, Decider, Event, Invalid, Value
+
+ATTEMPTS = 12
+"""How often a command is decided again before the caller is asked to come back."""
+
+C = TypeVar("C", bound=Command)
+S = TypeVar("S", bound=Value)
+E = TypeVar("E", bound=Event)
+
+
+class IdempotencyKeyReused(Invalid):
+    """This Idempotency-Key already stands for another request."""
+
+    code = "idempotency-key-reused"
+    rule = "draft-ietf-httpapi-idempotency-key-header, section 2.2"
+
+
+class PreconditionFailed(Conflict):
+    """The thing has changed since the version named in If-Match."""
+
+    code = "precondition-failed"
+    rule = "RFC 9110, section 13.1.1"
+
+
+class Stale(Exception):  # noqa: N818 -- the outcome of a race, not an error.
+    """Too many others wrote to the same stream at once. Nothing happened; try again."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command led to: the stream and its last commit number (0: still empty).
+
+    `commit` is the one it wrote, now or the first time it was asked; None if the wish had already
+    come true.
+    """
+
+    stream: str
+    number: int
+    commit: Commit | None = None
+
+    @property
+    def seen(self) -> str:
+        """The version a reader should wait for: `stream@number`."""
+        return f"{self.stream}@{self.number}"
+
+
+def fold(decider: Decider[Any, S, Any], commits: list[Commit], state: S | None = None) -> S:
+    """The state that `commits` lead to."""
+    state = decider.initial if state is None else state
+    for commit in commits:
+        state = decider.fold(decider.codec.validate_json(commit.body), state)
+    return state
+
+
+def handle(
+    store: EventStore, decider: Decider[C, S, E], id_: str, command: C, *, claim: bool = False
+) -> Done:
+    """Let the decider answer `command` on stream `category-id_` and keep the answer.
+
+    A command that has already written a commit gets that commit again. `claim` guards commands
+    whose stream is derived from what they say: their id cannot then write to another stream.
+
+    Raises:
+        Refused: the decider, or `IdempotencyKeyReused`, or `PreconditionFailed`.
+        Stale: `ATTEMPTS` others came first.
+        Corrupt: the stream contradicts itself.
+    """
+    stream = f"{decider.category}-{id_}"
+    commits = store.load(stream)
+    state = fold(decider, commits)
+    origin = command.origin
+    for _ in range(ATTEMPTS):
+        if (done := _already(commits, command)) is not None:
+            return done
+        number = _version(commits, command)
+        events = decider.decide(command, state)
+        if not events:
+            return Done(stream, number)
+        try:
+            commit = store.append(
+                stream, commits[-1] if commits else None, events, origin, claim=claim
+            )
+        except Lost as lost:
+            fresh = verify([lost.winner], stream, commits[-1] if commits else None)
+        except Claimed:
+            # Had it written to this stream, its commit would have been found, or have stood in
+            # the way: it wrote to another one.
+            raise IdempotencyKeyReused(field="Idempotency-Key") from None
+        except Contended:
+            fresh = store.load(stream)[number:]
+        else:
+            return Done(stream, commit.number, commit)
+        state = fold(decider, fresh, state)
+        commits = [*commits, *fresh]
+    raise Stale(stream)
+
+
+def check(store: EventStore, decider: Decider[C, S, E], id_: str, command: C) -> bool:
+    """Whether `command` would still have an effect; refuses as `handle` would, and writes nothing.
+
+    For commands that need costly preparation (moving attachments) before they may be appended.
+    """
+    commits = store.load(f"{decider.category}-{id_}")
+    if _already(commits, command) is not None:
+        return False
+    _version(commits, command)
+    return bool(decider.decide(command, fold(decider, commits)))
+
+
+def _version(commits: list[Commit], command: Command) -> int:
+    """The stream's version, which must be the one the caller saw if they named one."""
+    number = commits[-1].number if commits else 0
+    expected = command.origin.expected
+    if expected is not None and expected != number:
+        raise PreconditionFailed(f"the version is {number}, not {expected}", field="If-Match")
+    return number
+
+
+def _already(commits: list[Commit], command: Command) -> Done | None:
+    for commit in commits:
+        if commit.command == command.origin.command_id:
+            if commit.digest != command.origin.digest:
+                raise IdempotencyKeyReused(field="Idempotency-Key")
+            return Done(commit.stream, commit.number, commit)
+    return None

@@ -1,0 +1,61 @@
+"""Reads history in order: positions with their commits, each checked against its page's hash."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from chalicelib.eventstore.store import Commit, Corrupt, EventStore, Place
+from chalicelib.history.pages import Entry, History
+
+
+class Positioned(NamedTuple):
+    """A commit and its global position."""
+
+    position: int
+    commit: Commit
+
+
+class Stretch(NamedTuple):
+    """The wanted commits among the positions up to `last`."""
+
+    last: int
+    commits: list[Positioned]
+
+
+@dataclass
+class Reader:
+    """Reads for several followers in one run: what one has read, the next finds at hand."""
+
+    store: EventStore
+    history: History
+    _known: dict[Place, Commit] = field(default_factory=dict, repr=False)
+
+    def after(self, position: int, wanted: Callable[[str], bool]) -> Iterator[Stretch]:
+        """Page by page, the commits above `position` whose stream is wanted.
+
+        Raises:
+            Corrupt: a numbered commit is missing or is not the one that was numbered.
+        """
+        for page in self.history.pages(position):
+            entries = [
+                (page.first + offset, entry)
+                for offset, entry in enumerate(page.entries)
+                if page.first + offset > position and wanted(entry.stream)
+            ]
+            yield Stretch(page.next - 1, self._read(entries))
+
+    def _read(self, entries: list[tuple[int, Entry]]) -> list[Positioned]:
+        missing = [entry.place for _, entry in entries if entry.place not in self._known]
+        if missing:
+            self._known = self.store.commits(missing) | {
+                place: self._known[place]
+                for _, entry in entries
+                if (place := entry.place) in self._known
+            }
+        found = []
+        for position, entry in entries:
+            commit = self._known.get(entry.place)
+            if commit is None or commit.hash != entry.hash:
+                raise Corrupt(f"position {position}: {entry.place} is not what was numbered")
+            found.append(Positioned(position, commit))
+        return found

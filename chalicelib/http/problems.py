@@ -1,0 +1,89 @@
+"""Refusals as people and programs read them: problem details with a stable code and their law.
+
+Rule: RFC 9457. Extension members: `code`, `rule`, `field`, `errors` and `gateway_error` (the number
+that the document gateways' `sendEdoc` gives for the same fault).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from chalice.app import Response
+from pydantic_core import to_json
+
+from chalicelib.delivery.signatures import Unauthenticated
+from chalicelib.kernel import Conflict, Forbidden, Invalid, NotFound, Refused
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE = "urn:lienthong:problem:"
+_MAX_ERRORS = 50
+"""Faults named in one answer; who sends more mends these first."""
+
+_STATUS_OF_KIND: tuple[tuple[type[Refused], int], ...] = (
+    (Unauthenticated, 401),
+    (Forbidden, 403),
+    (NotFound, 404),
+    (Conflict, 409),
+    (Invalid, 422),
+)
+_STATUS_OF_CODE = {
+    "idempotency-key-invalid": 400,
+    "idempotency-key-missing": 400,
+    "if-match-invalid": 400,
+    "invalid-cursor": 400,
+    "invalid-json": 400,
+    "invalid-limit": 400,
+    "invalid-seen": 400,
+    "precondition-failed": 412,
+    "body-too-large": 413,
+    "unsupported-media-type": 415,
+}
+"""Where HTTP has a more exact word than the refusal's kind."""
+
+
+class FieldError(NamedTuple):
+    """One fault of a request: where (JSON pointer, RFC 6901) and what, never the value itself."""
+
+    field: str
+    message: str
+
+
+def status_of(refusal: Refused) -> int:
+    """The HTTP status that says what kind of refusal this is."""
+    if status := _STATUS_OF_CODE.get(refusal.code):
+        return status
+    return next((status for kind, status in _STATUS_OF_KIND if isinstance(refusal, kind)), 400)
+
+
+def refused(refusal: Refused, errors: Sequence[FieldError] = ()) -> Response:
+    """The problem document of a refusal."""
+    status = status_of(refusal)
+    extra: dict[str, Any] = {}
+    if refusal.field:
+        extra["field"] = refusal.field
+    if refusal.rule:
+        extra["rule"] = refusal.rule
+    if refusal.gateway_error is not None:
+        extra["gateway_error"] = refusal.gateway_error
+    if errors:
+        extra["errors"] = [error._asdict() for error in errors[:_MAX_ERRORS]]
+    answer = problem(status, refusal.code, _title(type(refusal)), str(refusal), **extra)
+    if status == 401:  # noqa: PLR2004 -- RFC 9110, section 15.5.2: a 401 names a scheme.
+        answer.headers["WWW-Authenticate"] = "Bearer"
+    return answer
+
+
+def problem(status: int, code: str, title: str, detail: str = "", **extra: Any) -> Response:
+    """A problem document. `code` is its stable public name."""
+    body = {"type": _TYPE + code, "title": title, "status": status, "code": code}
+    if detail and detail != title:
+        body["detail"] = detail
+    return Response(
+        body=to_json(body | extra).decode(),
+        status_code=status,
+        headers={"Content-Type": MEDIA_TYPE},
+    )
+
+
+def _title(kind: type[Refused]) -> str:
+    """What refusals of this class have in common: their first line."""
+    return (kind.__doc__ or kind.code).strip().split("\n")[0]

@@ -1,0 +1,453 @@
+"""Routes that name who may call them, and views that answer every refusal with a problem document.
+
+Chalice turns a view's exception into its own 500 before any middleware sees it, so `Resource` wraps
+the view itself. A view parses, hands over and answers; this module holds what all of them share.
+"""
+
+import json
+import re
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from functools import wraps
+from hashlib import sha256
+from typing import Any, NamedTuple, NoReturn, TypeVar
+from uuid import uuid4
+
+from aws_lambda_powertools import Logger
+from botocore.exceptions import ClientError
+from chalice.app import Blueprint, Request, Response
+from pydantic import ValidationError
+from pydantic_core import to_json
+
+from chalicelib import runtime
+from chalicelib.delivery.signatures import Unauthenticated
+from chalicelib.handle import Done, Stale
+from chalicelib.http.identity import ROLES, Caller, Role, authorize, caller_of
+from chalicelib.http.problems import FieldError, problem, refused
+from chalicelib.kernel import Command, Forbidden, Invalid, Origin, Refused, Value
+from chalicelib.text import b64url
+
+JSON = "application/json"
+XML = frozenset({"application/xml", "text/xml", "application/edxml+xml"})
+"""Media types under which edXML arrives; the view gets the bytes as they came."""
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""A Lambda takes 6 MB in all, base64 and headers included."""
+MAX_ANSWER_BYTES = 5 * 1024 * 1024
+"""A Lambda answers 6 MB in all."""
+MAX_DEPTH = 32
+RETRY_AFTER_S = 1
+
+_TOKEN = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
+_VERSION = re.compile(r'"?(?:[^\s"#@]{1,230}@)?([0-9]{1,9})"?')
+_THROTTLED = {
+    "LimitExceededException",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+# What pydantic says of a tag quotes the tag; a value is never repeated to the caller.
+_QUOTING = {"union_tag_invalid": "Input does not name a known kind"}
+
+_log = Logger(service="lien-thong")
+M = TypeVar("M", bound=Value)
+C = TypeVar("C", bound=Command)
+View = Callable[..., Response]
+
+
+class Door(Enum):
+    """Routes without a token."""
+
+    PUBLIC = "public"
+    SIGNED = "signed"
+
+
+PUBLIC = Door.PUBLIC
+"""Anybody may ask."""
+SIGNED = Door.SIGNED
+"""A webhook; the view verifies its signature before anything else."""
+
+
+class Route(NamedTuple):
+    """A line of a resource's table."""
+
+    method: str
+    path: str
+    allow: frozenset[Role] | Door
+    view: View
+
+
+class RoleNotAllowed(Forbidden):
+    """The caller's role may not do this."""
+
+    code = "role-not-allowed"
+
+
+class InvalidJSON(Invalid):
+    """The body is not JSON as we read it: UTF-8, no field twice, at most 32 levels deep."""
+
+    code = "invalid-json"
+    rule = "RFC 8259; RFC 7493 (I-JSON)"
+
+
+class BodyTooLarge(Invalid):
+    """The body is larger than this road carries: 4 MiB."""
+
+    code = "body-too-large"
+
+
+class UnsupportedMediaType(Invalid):
+    """This resource does not read bodies of that Content-Type."""
+
+    code = "unsupported-media-type"
+
+
+class IdempotencyKeyMissing(Invalid):
+    """A write needs an Idempotency-Key, so that repeating it changes nothing."""
+
+    code = "idempotency-key-missing"
+    rule = "draft-ietf-httpapi-idempotency-key-header, section 2.7"
+
+
+class IdempotencyKeyInvalid(Invalid):
+    """The Idempotency-Key must be a UUID."""
+
+    code = "idempotency-key-invalid"
+
+
+class IfMatchInvalid(Invalid):
+    """If-Match must be a version this service gave out: "n" or "stream@n"."""
+
+    code = "if-match-invalid"
+    rule = "RFC 9110, section 13.1.1"
+
+
+class _Unfit(Exception):  # noqa: N818 -- becomes an `invalid-request` with its list of faults.
+    """The request's fields do not fit."""
+
+    def __init__(self, error: ValidationError) -> None:
+        super().__init__()
+        self.errors = [
+            FieldError(_pointer(fault["loc"]), _QUOTING.get(fault["type"], fault["msg"]))
+            for fault in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+
+
+class Resource:
+    """One context's routes: `routes = Resource(__name__)`, `@routes.get(path, allow={...})`."""
+
+    def __init__(self, import_name: str) -> None:
+        self.blueprint = Blueprint(import_name)
+        self.table: list[Route] = []
+
+    def get(self, path: str, *, allow: set[Role] | Door) -> Callable[[View], View]:
+        """A view that changes nothing."""
+        return self._route("GET", path, allow, frozenset())
+
+    def post(
+        self, path: str, *, allow: set[Role] | Door, takes: frozenset[str] = frozenset({JSON})
+    ) -> Callable[[View], View]:
+        """A view that adds something; `takes` are the media types of its body."""
+        return self._route("POST", path, allow, takes)
+
+    def put(
+        self, path: str, *, allow: set[Role] | Door, takes: frozenset[str] = frozenset({JSON})
+    ) -> Callable[[View], View]:
+        """A view that makes something so, however often it is asked."""
+        return self._route("PUT", path, allow, takes)
+
+    def delete(self, path: str, *, allow: set[Role] | Door) -> Callable[[View], View]:
+        """A view that ends something."""
+        return self._route("DELETE", path, allow, frozenset({JSON}))
+
+    def _route(
+        self, method: str, path: str, allow: set[Role] | Door, takes: frozenset[str]
+    ) -> Callable[[View], View]:
+        if not isinstance(allow, Door) and not (allow and allow <= ROLES):
+            raise ValueError(f"{method} {path} must name the roles that may call it")
+        roles = allow if isinstance(allow, Door) else frozenset(allow)
+
+        def register(view: View) -> View:
+            @wraps(view)
+            def guarded(**params: str) -> Response:
+                return self._answer(view, params, roles, takes)
+
+            self.table.append(Route(method, path, roles, view))
+            # Media types are checked in `_answer`: Chalice's own refusal is not a problem document.
+            self.blueprint.route(
+                path,
+                methods=[method],
+                content_types=[],
+                authorizer=None if isinstance(roles, Door) else authorize,
+            )(guarded)
+            return view
+
+        return register
+
+    # What a view asks about the request.
+
+    @property
+    def request(self) -> Request:
+        """The request being answered."""
+        return self.blueprint.current_request
+
+    def caller(self) -> Caller:
+        """Who asks.
+
+        Raises:
+            Unauthenticated: the route is open to all, or the gateway let nobody in.
+        """
+        context = self.request.context.get("authorizer")
+        if not context:
+            raise Unauthenticated
+        return caller_of(context)
+
+    def body(self) -> bytes:
+        """The body as it was sent.
+
+        Raises:
+            BodyTooLarge: more than `MAX_BODY_BYTES`.
+        """
+        body = self.request.raw_body
+        assert isinstance(body, bytes)
+        if len(body) > MAX_BODY_BYTES:
+            raise BodyTooLarge
+        return body
+
+    def media_type(self) -> str:
+        """The body's Content-Type without parameters; JSON if none is given."""
+        return str(self.request.headers.get("content-type", JSON)).split(";")[0].strip().lower()
+
+    def query(self) -> dict[str, str]:
+        """The query, each name with its last value."""
+        given = self.request.query_params
+        return {name: str(given[name]) for name in given} if given else {}
+
+    def json(self, model: type[M]) -> M:
+        """The body as a `model`."""
+        return self.build(model, **self._object())
+
+    def command(self, kind: type[C], **fields: Any) -> C:
+        """The command in the body, with `fields` and origin added; the body may name neither."""
+        given = self._object()
+        mine = {**fields, "origin": self.origin()}
+        if taken := given.keys() & mine.keys():
+            field = min(taken)
+            raise Invalid("This field is not the body's to say", field=_pointer((field,)))
+        return self.build(kind, **given, **mine)
+
+    def build(self, model: type[M], /, **fields: Any) -> M:
+        """A value made of what the caller said; what does not fit is answered field by field."""
+        try:
+            return model.model_validate(fields)
+        except ValidationError as error:
+            raise _Unfit(error) from None
+
+    def origin(self) -> Origin:
+        """Who asks for this change, and which one it is.
+
+        Raises:
+            IdempotencyKeyMissing, IdempotencyKeyInvalid, IfMatchInvalid: as the names say.
+        """
+        caller = self.caller()
+        key = self.request.headers.get("idempotency-key")
+        if key is None:
+            raise IdempotencyKeyMissing(field="Idempotency-Key")
+        return self._origin(caller.actor, _uuid(key), "jwt", caller.assurance)
+
+    def signed_origin(self, sender: str) -> Origin:
+        """The same for a webhook whose signature has been verified: its `webhook-id` is the key.
+
+        `sender` names the agency or system whose key verified it.
+        """
+        return self._origin(f"system:{sender}", self.request.headers["webhook-id"], "webhook", 0)
+
+    def _origin(self, client: str, key: str, method: Any, assurance: int) -> Origin:
+        request = self.request
+        path = request.path.format(**request.uri_params or {})
+        line = f"{request.method} {path}\0".encode()
+        command_id = _command_id(client, key)
+        return Origin(
+            command_id=command_id,
+            digest=runtime.fingerprint(line + self.body()),
+            actor=client,
+            method=method,
+            assurance=assurance,
+            correlation=self._given_correlation() or command_id,
+            at=datetime.now(UTC),
+            expected=_version(request.headers.get("if-match")),
+        )
+
+    def _object(self) -> dict[str, Any]:
+        body = self.body()
+        if not body:
+            return {}
+        try:
+            found = json.loads(
+                body.decode(), object_pairs_hook=_no_field_twice, parse_constant=_no_constant
+            )
+            if _HALF_CHARACTER.search(body):
+                # Halves that found no partner cannot be encoded; whole pairs can.
+                json.dumps(found, ensure_ascii=False).encode()
+        except (ValueError, RecursionError):
+            raise InvalidJSON from None
+        if not isinstance(found, dict) or _deeper_than(found, MAX_DEPTH):
+            raise InvalidJSON
+        return found
+
+    # What comes back.
+
+    def _answer(
+        self,
+        view: View,
+        params: Mapping[str, str],
+        allow: frozenset[Role] | Door,
+        takes: frozenset[str],
+    ) -> Response:
+        try:
+            self._admit(allow, takes)
+            response = _checked(view(**params))
+        except Refused as refusal:
+            response = refused(refusal)
+        except _Unfit as unfit:
+            response = refused(Invalid("The request has fields that do not fit"), unfit.errors)
+        except Stale:
+            response = _busy()
+        except Exception as error:  # noqa: BLE001 -- Chalice's own 500 logs messages, with their data.
+            response = _busy() if _throttled(error) else self._broken(error)
+        response.headers["X-Correlation-Id"] = self._correlation()
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _admit(self, allow: frozenset[Role] | Door, takes: frozenset[str]) -> None:
+        if not isinstance(allow, Door) and self.caller().role not in allow:
+            raise RoleNotAllowed
+        if self.body() and takes and self.media_type() not in takes:
+            raise UnsupportedMediaType(field="Content-Type")
+
+    def _broken(self, error: BaseException) -> Response:
+        # An error's text may quote what somebody sent; where it happened says enough.
+        frames = traceback.extract_tb(error.__traceback__)
+        _log.error(
+            "a view failed",
+            extra={
+                "correlation_id": self._correlation(),
+                "route": f"{self.request.method} {self.request.path}",
+                "error": type(error).__name__,
+                "at": [f"{f.filename}:{f.lineno} {f.name}" for f in frames[-8:]],
+            },
+        )
+        return problem(500, "internal-error", "Something broke here; nothing you sent is at fault.")
+
+    def _given_correlation(self) -> str | None:
+        given = self.request.headers.get("x-correlation-id", "")
+        return given if _TOKEN.fullmatch(given) else None
+
+    def _correlation(self) -> str:
+        """The caller's own id, else the command's, else the gateway's."""
+        headers = self.request.headers
+        if given := self._given_correlation():
+            return given
+        if (key := headers.get("idempotency-key")) and self.request.context.get("authorizer"):
+            try:
+                return _command_id(self.caller().actor, _uuid(key))
+            except IdempotencyKeyInvalid:
+                pass
+        return str(self.request.context.get("requestId") or uuid4())
+
+
+def ok(data: Any, *, version: int | None = None) -> Response:
+    """200 with `data`; `version` is the commit number it is true at."""
+    return _json(200, data, version)
+
+
+def created(done: Done, location: str) -> Response:
+    """201: the thing is at `location`."""
+    response = _json(201, {"seen": done.seen, "version": done.number}, done.number)
+    response.headers["Location"] = location
+    return response
+
+
+def accepted(done: Done) -> Response:
+    """202: it is so, and lists will show it soon; `seen` is the version to ask them for."""
+    return _json(202, {"seen": done.seen, "version": done.number}, done.number)
+
+
+def _json(status: int, data: Any, version: int | None) -> Response:
+    headers: dict[str, str | list[str]] = {"Content-Type": JSON}
+    if version is not None:
+        headers["ETag"] = f'"{version}"'
+    return Response(body=to_json(data).decode(), status_code=status, headers=headers)
+
+
+def _checked(response: Response) -> Response:
+    # Lambda wraps the answer in JSON once more, which can make each of its characters six.
+    length = len(response.body)
+    if length * 6 > MAX_ANSWER_BYTES and len(json.dumps(response.body)) > MAX_ANSWER_BYTES:
+        raise RuntimeError("the answer is larger than a Lambda may give")
+    return response
+
+
+def _busy() -> Response:
+    response = problem(503, "try-again", "Others are asking at the same time; nothing happened.")
+    response.headers["Retry-After"] = str(RETRY_AFTER_S)
+    return response
+
+
+def _throttled(error: BaseException | None) -> bool:
+    """Whether AWS asked us to slow down, here or underneath a library's own exception."""
+    while error is not None:
+        if isinstance(error, ClientError) and error.response["Error"]["Code"] in _THROTTLED:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _command_id(client: str, key: str) -> str:
+    return b64url(sha256(f"{client}\0{key}".encode()).digest())
+
+
+def _uuid(text: str) -> str:
+    """The key in its one spelling, so that the same UUID is the same key."""
+    if not _UUID.fullmatch(text):
+        raise IdempotencyKeyInvalid(field="Idempotency-Key")
+    return text.lower()
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None:
+        return None
+    found = _VERSION.fullmatch(if_match.strip())
+    if found is None or if_match.strip().count('"') not in {0, 2}:
+        raise IfMatchInvalid(field="If-Match")
+    return int(found[1])
+
+
+def _pointer(loc: tuple[int | str, ...]) -> str:
+    parts = (str(part).replace("~", "~0").replace("/", "~1")[:64] for part in loc)
+    return "".join(f"/{part}" for part in parts)
+
+
+def _no_field_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a field stands twice")
+    return found
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+def _deeper_than(value: Any, levels: int) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    inner = value.values() if isinstance(value, dict) else value
+    return levels == 0 or any(_deeper_than(item, levels - 1) for item in inner)

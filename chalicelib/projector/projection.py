@@ -1,0 +1,65 @@
+"""What a projection is: a question, answered by rows that are pure folds over events."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from types import UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
+
+from chalicelib.eventstore.store import Commit
+from chalicelib.kernel import Event, Value
+
+Row = TypeVar("Row", bound=Value)
+
+
+def event_types(union: Any) -> dict[str, type[Event]]:
+    """The classes of an event union by their public type name (`copy.received`)."""
+    if get_origin(union) is Annotated:
+        union = get_args(union)[0]
+    members = get_args(union) if get_origin(union) in {Union, UnionType} else (union,)
+    return {member.model_fields["type"].default: member for member in members}
+
+
+@dataclass(frozen=True)
+class Projection(Generic[Row]):
+    """One reader's question.
+
+    `evolve(row, event)` gives the row after the event, None to delete it; it refuses nothing.
+    One row per stream unless `keys(event)` names others. Lists are grouped by the row's field `by`
+    (its value may be None: in no list) and ordered by its field `sort`. The question's name is its
+    module's.
+    """
+
+    row: type[Row]
+    events: Any
+    evolve: Callable[[Row | None, Any], Row | None]
+    by: str
+    sort: str
+    keys: Callable[[Any], Iterable[str]] | None = None
+
+    @cached_property
+    def name(self) -> str:
+        """The question."""
+        return self.evolve.__module__.rsplit(".", 1)[-1]
+
+    @cached_property
+    def types(self) -> dict[str, type[Event]]:
+        """The event types that bear on the question."""
+        return event_types(self.events)
+
+    @cached_property
+    def categories(self) -> frozenset[str]:
+        """The stream categories they stand in."""
+        return frozenset(type_.split(".", 1)[0] for type_ in self.types)
+
+    def wants(self, stream: str) -> bool:
+        """Whether a stream can bear on the question."""
+        return stream.split("-", 1)[0] in self.categories
+
+    def read(self, commit: Commit) -> Iterable[tuple[str, Event]]:
+        """The commit's events that bear on the question, with the key of each row they touch."""
+        for data in commit.data():
+            if kind := self.types.get(data["type"]):
+                event = kind.model_validate(data)
+                for key in self.keys(event) if self.keys else (commit.stream,):
+                    yield key, event

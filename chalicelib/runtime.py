@@ -1,0 +1,218 @@
+"""Which adapters there are, built from the environment once a process: its only reader.
+
+Names of tables, queues and buckets come from the stack (infra/); an AWS endpoint other than AWS's
+own (`AWS_ENDPOINT_URL`) is boto3's business.
+"""
+
+import hmac
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from chalicelib.delivery.address import Address
+from chalicelib.delivery.deliver import Attempts
+from chalicelib.delivery.lanes import Lanes
+from chalicelib.delivery.outbox import Outbox
+from chalicelib.delivery.send import Sender
+from chalicelib.delivery.signatures import secret_bytes
+from chalicelib.eventstore.dynamodb import DynamoShelf
+from chalicelib.eventstore.store import EventStore
+from chalicelib.history.pages import DynamoHistory
+from chalicelib.history.reader import Reader
+from chalicelib.history.sequencer import Sequencer
+from chalicelib.privacy.keys import KeyRing, Vault
+from chalicelib.projector.checkpoints import Checkpoints
+from chalicelib.projector.runner import Projector
+from chalicelib.projector.table import Views, row_model
+from chalicelib.text import b64url
+
+RELEASE = "2026.11"
+"""The rules and code lists that decide; every commit names the release it was decided under."""
+
+_FINGERPRINT_KEY = "request-fingerprints"
+_SIGNING_KEY = "webhook-signing-1"
+_SUBJECT_KEY = "subject-names"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the deployment decides."""
+
+    issuer: str
+    audience: str
+    public_url: str
+    stage: str
+    loopback: bool
+
+
+@cache
+def settings() -> Settings:
+    """The deployment's settings."""
+    return Settings(
+        issuer=os.environ["ISSUER"],
+        audience=os.environ["AUDIENCE"],
+        public_url=os.environ.get("PUBLIC_URL", ""),
+        stage=os.environ["STAGE"],
+        loopback=os.environ.get("ALLOW_LOOPBACK") == "1",
+    )
+
+
+def now() -> datetime:
+    """The time (UTC)."""
+    return datetime.now(UTC)
+
+
+@cache
+def client(service: str) -> Any:
+    """A boto3 client. S3 links are signed the way that binds headers (SigV4)."""
+    config = Config(
+        connect_timeout=3,
+        read_timeout=20,
+        retries={"mode": "standard", "max_attempts": 4},
+        signature_version="s3v4" if service == "s3" else None,
+        s3={"addressing_style": "path"} if service == "s3" else None,
+    )
+    return boto3.client(service, config=config)
+
+
+def table(name: str) -> str:
+    """The physical name of a table."""
+    return os.environ[f"{name.upper()}_TABLE"]
+
+
+def queue_url(name: str) -> str:
+    """The address of a worker's queue."""
+    return os.environ[f"{name.upper()}_QUEUE_URL"]
+
+
+def content_bucket() -> str:
+    """Where bodies, attachments and rendered messages are kept."""
+    return os.environ["CONTENT_BUCKET"]
+
+
+def staging_bucket() -> str:
+    """Where uploads wait, for a day at the most."""
+    return os.environ["STAGING_BUCKET"]
+
+
+@cache
+def service_keys() -> KeyRing:
+    """The deployment's own secrets."""
+    return KeyRing(
+        client("dynamodb"), client("kms"), table("service_keys"), os.environ["MASTER_KEY_ID"]
+    )
+
+
+@cache
+def vault() -> Vault:
+    """Seals and opens personal values."""
+    keys = KeyRing(
+        client("dynamodb"), client("kms"), table("subject_keys"), os.environ["MASTER_KEY_ID"]
+    )
+    return Vault(keys)
+
+
+def fingerprint(data: bytes) -> str:
+    """An HMAC of a request under the deployment's secret: recognises it, tells nothing about it."""
+    return b64url(hmac.digest(service_keys().key(_FINGERPRINT_KEY), data, "sha256"))
+
+
+def subject(kind: str, *about: str) -> str:
+    """The opaque name of a person: the same for the same particulars, meaning nothing elsewhere."""
+    text = "\n".join((kind, *about)).encode()
+    return f"{kind}:{b64url(hmac.digest(service_keys().key(_SUBJECT_KEY), text, 'sha256'))[:22]}"
+
+
+def signing_seed() -> bytes:
+    """The Ed25519 seed that signs our webhooks."""
+    return service_keys().key(_SIGNING_KEY)
+
+
+def signing_public_key() -> bytes:
+    """The raw public key that verifies our webhooks."""
+    return Ed25519PrivateKey.from_private_bytes(signing_seed()).public_key().public_bytes_raw()
+
+
+def open_secret(address: Address) -> bytes:
+    """The secret an agency shares with us for HMAC signatures."""
+    assert address.secret is not None
+    return secret_bytes(address.secret.open(vault().open))
+
+
+@cache
+def event_store() -> EventStore:
+    """All streams."""
+    shelf = DynamoShelf(
+        client("dynamodb"),
+        client("s3"),
+        table("events"),
+        table("counters"),
+        table("commands"),
+        content_bucket(),
+    )
+    return EventStore(shelf, RELEASE, vault().seal, now)
+
+
+@cache
+def history() -> DynamoHistory:
+    """The numbered list of all commits."""
+    return DynamoHistory(client("dynamodb"), table("history"), table("positions"))
+
+
+@cache
+def sequencer() -> Sequencer:
+    """Numbers commits."""
+    return Sequencer(event_store(), history())
+
+
+@cache
+def checkpoints() -> Checkpoints:
+    """How far each follower is."""
+    return Checkpoints(client("dynamodb"), table("checkpoints"))
+
+
+@cache
+def views() -> Views:
+    """The read models."""
+    model = row_model(table("views"), client("dynamodb").meta.region_name)
+    return Views(model, checkpoints(), history())
+
+
+def reader() -> Reader:
+    """A reader of history for one run."""
+    return Reader(event_store(), history())
+
+
+def projector() -> Projector:
+    """Feeds views, for one run."""
+    return Projector(views(), reader())
+
+
+@cache
+def outbox() -> Outbox:
+    """What is on its way to agencies."""
+    return Outbox(client("dynamodb"), table("outbox"), table("lanes"), checkpoints())
+
+
+@cache
+def lanes() -> Lanes:
+    """How far each receiver has been served."""
+    return Lanes(client("dynamodb"), table("lanes"))
+
+
+@cache
+def attempts() -> Attempts:
+    """Every try to deliver."""
+    return Attempts(client("dynamodb"), table("attempts"))
+
+
+@cache
+def sender() -> Sender:
+    """Posts to agencies; loopback is allowed in the local profile alone."""
+    return Sender(loopback=settings().loopback)

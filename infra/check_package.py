@@ -1,0 +1,56 @@
+"""Prove that the package is whole: import it as Lambda would, with nothing else installed.
+
+The local emulator runs functions beside its own packages, so a dependency that is missing from the
+layer could go unnoticed there.
+"""
+
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from infra.package import PackageFailed, package
+from infra.template import environment
+
+# -I: no environment, no user packages; -S: none of the interpreter's own either.
+_BARE = [sys.executable, "-I", "-S"]
+_PROGRAM = """
+import os, sys
+sys.path[:0] = sys.argv[1:3]
+os.environ.update({name: "unset" for name in sys.argv[3:]})
+os.environ["AWS_DEFAULT_REGION"] = "ap-southeast-1"
+import app, chalicelib.workers
+print(len(app.app.routes))
+"""
+
+
+def check(folder: Path) -> int:
+    """The number of paths that the packaged application serves.
+
+    Raises:
+        PackageFailed: it cannot be imported; the message ends with Python's reason.
+    """
+    with tempfile.TemporaryDirectory() as unpacked:
+        for name in ("code", "layer"):
+            with zipfile.ZipFile(folder / f"{name}.zip") as archive:
+                archive.extractall(f"{unpacked}/{name}")
+        paths = [f"{unpacked}/layer/python", f"{unpacked}/code"]
+        done = subprocess.run(
+            [*_BARE, "-c", _PROGRAM, *paths, *environment()],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+            cwd=unpacked,
+        )
+    if done.returncode:
+        raise PackageFailed(f"the package cannot be imported on its own:\n{done.stderr}")
+    return int(done.stdout)
+
+
+if __name__ == "__main__":
+    try:
+        print(f"the package stands alone and serves {check(package())} paths")
+    except PackageFailed as failed:
+        sys.exit(str(failed))

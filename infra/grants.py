@@ -1,0 +1,176 @@
+"""Who may touch what: the rights of each function, and what no function may ever do.
+
+One row per function and thing, read like a sentence. Actions are what the code calls, no more: a
+right that is missing here fails on the local stack too, which enforces IAM.
+"""
+
+from typing import Any
+
+Json = dict[str, Any]
+Statement = dict[str, Any]
+
+
+def _allow(service: str, actions: str, *resources: Any) -> Statement:
+    return {
+        "Effect": "Allow",
+        "Action": [f"{service}:{action}" for action in actions.split()],
+        "Resource": list(resources),
+    }
+
+
+def _arn(name: str, attribute: str = "Arn") -> Json:
+    return {"Fn::GetAtt": [name, attribute]}
+
+
+def _table(name: str, actions: str) -> Statement:
+    return _allow("dynamodb", actions, _arn(f"{name}Table"))
+
+
+def _index(name: str, index: str) -> Statement:
+    return _allow("dynamodb", "Query", {"Fn::Sub": f"${{{name}Table.Arn}}/index/{index}"})
+
+
+def _objects(actions: str, *prefixes: str) -> list[Statement]:
+    """Rights on objects of the content bucket under `prefixes`.
+
+    `ListBucket` comes with them because S3 answers 403 instead of 404 without it.
+    """
+    return [
+        _allow("s3", actions, *({"Fn::Sub": f"${{ContentBucket.Arn}}/{p}/*"} for p in prefixes)),
+        _allow("s3", "ListBucket", _arn("ContentBucket")),
+    ]
+
+
+def _staging(actions: str) -> list[Statement]:
+    return [
+        _allow("s3", actions, {"Fn::Sub": "${StagingBucket.Arn}/*"}),
+        _allow("s3", "ListBucket", _arn("StagingBucket")),
+    ]
+
+
+def _reads_queue(name: str) -> Statement:
+    actions = "ReceiveMessage DeleteMessage ChangeMessageVisibility GetQueueAttributes"
+    return _allow("sqs", actions, _arn(f"{name}Queue"))
+
+
+def _rings(*names: str) -> Statement:
+    return _allow("sqs", "SendMessage", *(_arn(f"{name}Queue") for name in names))
+
+
+def _reads_stream(name: str) -> list[Statement]:
+    return [
+        _allow(
+            "dynamodb",
+            "DescribeStream GetRecords GetShardIterator",
+            _arn(f"{name}Table", "StreamArn"),
+        ),
+        # The one right that AWS cannot narrow to a resource.
+        _allow("dynamodb", "ListStreams", "*"),
+        _rings("StreamFailures"),
+    ]
+
+
+# Handling a command: append to a stream, count, find a repeat.
+_COMMANDS = [
+    _table("Events", "PutItem GetItem Query BatchGetItem"),
+    _table("Counters", "GetItem UpdateItem PutItem"),
+    _table("Commands", "GetItem PutItem"),
+]
+_PERSONAL = [
+    _table("SubjectKeys", "GetItem PutItem"),
+    _table("ServiceKeys", "GetItem PutItem"),
+    _allow("kms", "GenerateDataKey Decrypt", _arn("MasterKey")),
+]
+_VIEWS = [_table("Views", "GetItem BatchGetItem Query"), _index("Views", "by_sort")]
+
+GRANTS: dict[str, list[Statement]] = {
+    "APIHandler": [
+        *_COMMANDS,
+        *_PERSONAL,
+        *_VIEWS,
+        _table("Positions", "GetItem"),
+        _table("Checkpoints", "GetItem BatchGetItem"),
+        _table("Outbox", "GetItem Query"),
+        _index("Outbox", "by_message"),
+        _table("Lanes", "GetItem"),
+        _table("Attempts", "Query"),
+        _table("Submissions", "GetItem PutItem UpdateItem"),
+        *_objects("GetObject PutObject", "bodies", "attachments", "rendered"),
+        *_staging("GetObject PutObject DeleteObject"),
+        _rings("Intake"),
+    ],
+    "Authorize": [],
+    "Sequence": [
+        _table("Events", "GetItem BatchGetItem Query Scan"),
+        _table("History", "GetItem Query PutItem"),
+        _table("Positions", "GetItem BatchGetItem PutItem BatchWriteItem"),
+        *_reads_stream("Events"),
+        _reads_queue("Sequence"),
+    ],
+    "Project": [
+        _table("History", "Query"),
+        _table("Events", "GetItem BatchGetItem Query"),
+        _table("Positions", "GetItem"),
+        *_objects("GetObject", "bodies"),
+        _table("Views", "GetItem BatchGetItem PutItem Query"),
+        _table("Checkpoints", "GetItem PutItem UpdateItem"),
+        _table("Lanes", "GetItem PutItem UpdateItem"),
+        _table("Outbox", "GetItem PutItem"),
+        *_reads_stream("History"),
+        _reads_queue("Project"),
+        _rings("Deliver", "React"),
+    ],
+    "React": [
+        *_COMMANDS,
+        *_PERSONAL,
+        _table("History", "Query"),
+        *_objects("GetObject PutObject", "bodies"),
+        *_VIEWS,
+        _table("Checkpoints", "GetItem PutItem UpdateItem"),
+        _reads_queue("React"),
+    ],
+    "Deliver": [
+        *_COMMANDS,
+        *_PERSONAL,
+        *_VIEWS,
+        _table("Lanes", "GetItem Query Scan PutItem UpdateItem"),
+        _table("Outbox", "GetItem Query UpdateItem"),
+        _index("Outbox", "by_message"),
+        _table("Attempts", "PutItem Query"),
+        _table("Checkpoints", "GetItem"),
+        *_objects("GetObject PutObject", "bodies", "attachments", "rendered"),
+        _reads_queue("Deliver"),
+        _rings("Deliver"),
+    ],
+    "Intake": [
+        *_COMMANDS,
+        *_PERSONAL,
+        *_VIEWS,
+        _table("Checkpoints", "GetItem"),
+        _table("Submissions", "GetItem UpdateItem"),
+        *_objects("GetObject PutObject", "bodies", "attachments", "rendered"),
+        *_staging("GetObject DeleteObject"),
+        _reads_queue("Intake"),
+    ],
+}
+
+# What was recorded stays as it was recorded: not by mistake, not through a transaction, a batch or
+# PartiQL. A denial wins over every grant, also over one added later by hand.
+NEVER: list[Statement] = [
+    {
+        "Effect": "Deny",
+        "Action": [
+            "dynamodb:UpdateItem",
+            "dynamodb:DeleteItem",
+            "dynamodb:PartiQLInsert",
+            "dynamodb:PartiQLUpdate",
+            "dynamodb:PartiQLDelete",
+        ],
+        "Resource": [_arn("EventsTable"), _arn("HistoryTable"), _arn("PositionsTable")],
+    },
+    {
+        "Effect": "Deny",
+        "Action": ["dynamodb:BatchWriteItem"],
+        "Resource": [_arn("EventsTable"), _arn("HistoryTable")],
+    },
+]

@@ -1,0 +1,382 @@
+"""The one CloudFormation template: what `chalice package` knows, and everything it does not.
+
+Chalice describes the functions and the REST API. This module adds tables, buckets, queues,
+schedules, mappings, alarms and the rights of each function, and gives every function the names of
+all of them as environment variables. It is data in, data out: nothing here talks to AWS.
+"""
+
+from copy import deepcopy
+from typing import Any
+
+from infra.grants import GRANTS, NEVER
+
+Json = dict[str, Any]
+
+PARAMETERS: Json = {
+    "Stage": {"Type": "String", "Default": "production"},
+    "Issuer": {"Type": "String", "Default": ""},
+    "Audience": {"Type": "String", "Default": "lien-thong"},
+    "PublicUrl": {"Type": "String", "Default": ""},
+    "AllowLoopback": {"Type": "String", "Default": "0", "AllowedValues": ["0", "1"]},
+    "DeletionProtection": {"Type": "String", "Default": "on", "AllowedValues": ["on", "off"]},
+}
+
+# Name: keys as `attribute:type` (hash, then range), and what else the table needs.
+TABLES: dict[str, tuple[tuple[str, ...], Json]] = {
+    "Events": (("stream:S", "number:N"), {"stream": True}),
+    "History": (("lane:S", "first:N"), {"stream": True}),
+    "Positions": (("stream:S", "number:N"), {}),
+    "Counters": (("name:S",), {}),
+    "Commands": (("command:S",), {"expires": True}),
+    "Views": (("key:S",), {"expires": True, "index": ("by_sort", ("by:S", "sort:S"), "ALL")}),
+    "Checkpoints": (("name:S",), {}),
+    "Outbox": (
+        ("lane:S", "sequence:N"),
+        {"index": ("by_message", ("message:S",), "KEYS_ONLY")},
+    ),
+    "Lanes": (("lane:S", "part:S"), {}),
+    "Attempts": (("message:S", "attempt:N"), {}),
+    # Erasing a person deletes their key; after one day no backup can bring it back.
+    "SubjectKeys": (("subject:S",), {"recovery_days": 1}),
+    "ServiceKeys": (("subject:S",), {}),
+    "Submissions": (("submission:S",), {"expires": True}),
+}
+RECOVERY_DAYS = 35  # The longest DynamoDB offers.
+
+# A doorbell is FIFO, so that one group (a lane) wakes one worker at a time.
+DOORBELLS = ("Sequence", "Project", "React", "Deliver")
+# Each queue: how often a wake-up is tried before it is put aside, and for how many seconds a worker
+# keeps it from the others. AWS wants the latter to be no shorter than the function's timeout.
+QUEUES = {**dict.fromkeys(DOORBELLS, (20, 90)), "Intake": (5, 360)}
+FUNCTIONS = tuple(GRANTS)
+
+# Errors made by the gateway itself: response type, public code, title, status. The types without a
+# status keep the one the gateway chose.
+GATEWAY_ERRORS: tuple[tuple[str, str, str, int | None], ...] = (
+    ("DEFAULT_4XX", "gateway-refused", "The request was refused before it was read.", None),
+    ("DEFAULT_5XX", "gateway-error", "The service failed; try again later.", None),
+    ("UNAUTHORIZED", "unauthorized", "A valid bearer token is required.", 401),
+    ("EXPIRED_TOKEN", "expired-token", "The token has expired.", 401),
+    ("ACCESS_DENIED", "forbidden", "The caller may not do this.", 403),
+    ("MISSING_AUTHENTICATION_TOKEN", "route-not-found", "There is no such route.", 404),
+    (
+        "REQUEST_TOO_LARGE",
+        "request-too-large",
+        "The request is larger than the gateway takes.",
+        413,
+    ),
+    ("THROTTLED", "throttled", "Too many requests; slow down.", 429),
+)
+
+_REF_STAGE = {"Ref": "Stage"}
+_KEEP = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+
+
+def build(chalice_template: Json) -> Json:
+    """The whole template, from the one that Chalice wrote.
+
+    Raises:
+        ValueError: a function without a row in `grants.GRANTS`, or a row without a function.
+    """
+    template = deepcopy(chalice_template)
+    resources: Json = template["Resources"]
+    found = {n for n, r in resources.items() if r["Type"] == "AWS::Serverless::Function"}
+    if found != set(FUNCTIONS):
+        raise ValueError(f"functions and grants differ: {sorted(found ^ set(FUNCTIONS))}")
+    for name in FUNCTIONS:
+        resources[name]["Properties"]["Environment"] = {"Variables": environment()}
+        role = resources[_role(name)]["Properties"]
+        role["Policies"][0]["PolicyDocument"]["Statement"] += deepcopy([*GRANTS[name], *NEVER])
+    # Chalice renames this function after it has written the log group that names it.
+    resources["ApiHandlerLogGroup"]["Properties"]["LogGroupName"] = {
+        "Fn::Sub": "/aws/lambda/${APIHandler}"
+    }
+    api = resources["RestAPI"]["Properties"]
+    api["EndpointConfiguration"] = {"Type": api["EndpointConfiguration"]}
+    api["GatewayResponses"] = {kind: _for_sam(answer) for kind, answer in gateway_answers().items()}
+    resources |= _tables() | _buckets() | _queues() | _schedules() | _mappings() | _alarms()
+    resources["MasterKey"] = _master_key()
+    template["Parameters"] = deepcopy(PARAMETERS)
+    template["Conditions"] = {"Protected": {"Fn::Equals": [{"Ref": "DeletionProtection"}, "on"]}}
+    template["Outputs"] |= {
+        **{name: {"Value": {"Ref": name}} for name in (*FUNCTIONS, *_outputs())},
+        **{
+            f"{name}Arn": {"Value": {"Fn::GetAtt": [name, "Arn"]}}
+            for name in resources
+            if resources[name]["Type"] == "AWS::SQS::Queue"
+        },
+    }
+    return template
+
+
+def environment() -> Json:
+    """What every function is told about its surroundings, by name."""
+    return {
+        **{f"{_shout(name)}_TABLE": {"Ref": f"{name}Table"} for name in TABLES},
+        **{f"{_shout(name)}_QUEUE_URL": {"Ref": f"{name}Queue"} for name in QUEUES},
+        "CONTENT_BUCKET": {"Ref": "ContentBucket"},
+        "STAGING_BUCKET": {"Ref": "StagingBucket"},
+        "MASTER_KEY_ID": {"Ref": "MasterKey"},
+        "STAGE": _REF_STAGE,
+        "ISSUER": {"Ref": "Issuer"},
+        "AUDIENCE": {"Ref": "Audience"},
+        "PUBLIC_URL": {"Ref": "PublicUrl"},
+        "ALLOW_LOOPBACK": {"Ref": "AllowLoopback"},
+    }
+
+
+def gateway_answers() -> dict[str, Json]:
+    """The gateway's own errors as problem details, in the words of `PutGatewayResponse`.
+
+    The template's key must be `application/json`; only the header can say `problem+json`.
+    """
+    answers: dict[str, Json] = {}
+    for kind, code, title, status in GATEWAY_ERRORS:
+        shown = f'"status":{status},' if status else ""
+        body = f'{{"type":"about:blank","title":"{title}",{shown}"code":"{code}"}}'
+        answers[kind] = {
+            "responseParameters": {
+                "gatewayresponse.header.Content-Type": "'application/problem+json'"
+            },
+            "responseTemplates": {"application/json": body},
+            **({"statusCode": str(status)} if status else {}),
+        }
+    return answers
+
+
+def _for_sam(answer: Json) -> Json:
+    prefix = "gatewayresponse.header."
+    headers = {k.removeprefix(prefix): v for k, v in answer["responseParameters"].items()}
+    sam = {
+        "ResponseParameters": {"Headers": headers},
+        "ResponseTemplates": answer["responseTemplates"],
+    }
+    return sam | ({"StatusCode": answer["statusCode"]} if "statusCode" in answer else {})
+
+
+def _tables() -> Json:
+    tables = {}
+    for name, (keys, extra) in TABLES.items():
+        index = extra.get("index")
+        attributes = dict(k.split(":") for k in (*keys, *(index[1] if index else ())))
+        properties: Json = {
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [
+                {"AttributeName": n, "AttributeType": t} for n, t in attributes.items()
+            ],
+            "KeySchema": _key_schema(keys),
+            "SSESpecification": {"SSEEnabled": True},
+            "DeletionProtectionEnabled": {"Fn::If": ["Protected", True, False]},
+            "PointInTimeRecoverySpecification": {
+                "PointInTimeRecoveryEnabled": True,
+                "RecoveryPeriodInDays": extra.get("recovery_days", RECOVERY_DAYS),
+            },
+        }
+        if extra.get("stream"):
+            properties["StreamSpecification"] = {"StreamViewType": "KEYS_ONLY"}
+        if extra.get("expires"):
+            properties["TimeToLiveSpecification"] = {"AttributeName": "expires", "Enabled": True}
+        if index:
+            properties["GlobalSecondaryIndexes"] = [
+                {
+                    "IndexName": index[0],
+                    "KeySchema": _key_schema(index[1]),
+                    "Projection": {"ProjectionType": index[2]},
+                }
+            ]
+        tables[f"{name}Table"] = {"Type": "AWS::DynamoDB::Table", "Properties": properties, **_KEEP}
+    return tables
+
+
+def _key_schema(keys: tuple[str, ...]) -> list[Json]:
+    kinds = zip(keys, ("HASH", "RANGE"), strict=False)
+    return [{"AttributeName": key.split(":")[0], "KeyType": kind} for key, kind in kinds]
+
+
+def _buckets() -> Json:
+    private = {
+        "PublicAccessBlockConfiguration": dict.fromkeys(
+            ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"),
+            True,
+        )
+    }
+    day = {"Status": "Enabled", "ExpirationInDays": 1}
+    day |= {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
+    return {
+        "ContentBucket": {
+            "Type": "AWS::S3::Bucket",
+            "Properties": {**private, "VersioningConfiguration": {"Status": "Enabled"}},
+            **_KEEP,
+        },
+        # Nothing of a refused submission may survive, so no versions, and a day at most.
+        "StagingBucket": {
+            "Type": "AWS::S3::Bucket",
+            "Properties": {**private, "LifecycleConfiguration": {"Rules": [day]}},
+        },
+    }
+
+
+def _master_key() -> Json:
+    root = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    return {
+        "Type": "AWS::KMS::Key",
+        "Properties": {
+            "Description": "Wraps the keys of persons and services.",
+            "EnableKeyRotation": True,
+            "KeyPolicy": {
+                "Version": "2012-10-17",
+                # Hands the decision to IAM, as AWS's own default policy does.
+                "Statement": [
+                    {"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}
+                ],
+            },
+        },
+        **_KEEP,
+    }
+
+
+def _queues() -> Json:
+    queues: Json = {"StreamFailuresQueue": _queue({"MessageRetentionPeriod": 14 * 86_400})}
+    for name, (tries, hidden) in QUEUES.items():
+        fifo: Json = {"FifoQueue": True} if name in DOORBELLS else {}
+        dead = f"{name}DeadQueue"
+        queues[dead] = _queue({"MessageRetentionPeriod": 14 * 86_400, **fifo})
+        redrive = {
+            "deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]},
+            "maxReceiveCount": tries,
+        }
+        dedup: Json = {"ContentBasedDeduplication": True} if fifo else {}
+        queues[f"{name}Queue"] = _queue(
+            {"VisibilityTimeout": hidden, "RedrivePolicy": redrive, **fifo, **dedup}
+        )
+    return queues
+
+
+def _queue(properties: Json) -> Json:
+    return {
+        "Type": "AWS::SQS::Queue",
+        "Properties": {"SqsManagedSseEnabled": True, **properties},
+    }
+
+
+def _schedules() -> Json:
+    # The event's own id makes every ring a new message: a constant text would be dropped as a
+    # repeat for five minutes.
+    def ring(name: str, what: str) -> Json:
+        return {
+            "Id": name,
+            "Arn": {"Fn::GetAtt": [f"{name}Queue", "Arn"]},
+            "SqsParameters": {"MessageGroupId": "schedule"},
+            "InputTransformer": {
+                "InputPathsMap": {"id": "$.id"},
+                "InputTemplate": f'{{"ring":"{what}","id":<id>}}',
+            },
+        }
+
+    rules = {
+        "MinuteRule": ("rate(1 minute)", [ring(name, "schedule") for name in DOORBELLS]),
+        "DailyRule": ("rate(1 day)", [ring("Sequence", "sweep")]),
+    }
+    schedules: Json = {
+        name: {
+            "Type": "AWS::Events::Rule",
+            "Properties": {"ScheduleExpression": when, "State": "ENABLED", "Targets": targets},
+        }
+        for name, (when, targets) in rules.items()
+    }
+    schedules["DoorbellPolicy"] = {
+        "Type": "AWS::SQS::QueuePolicy",
+        "Properties": {
+            "Queues": [{"Ref": f"{name}Queue"} for name in DOORBELLS],
+            "PolicyDocument": {
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Effect": "Allow",
+                        "Principal": {"Service": "events.amazonaws.com"},
+                        "Action": "sqs:SendMessage",
+                        "Resource": [{"Fn::GetAtt": [f"{n}Queue", "Arn"]} for n in DOORBELLS],
+                        "Condition": {
+                            "ArnEquals": {
+                                "aws:SourceArn": [{"Fn::GetAtt": [r, "Arn"]} for r in rules]
+                            }
+                        },
+                    }
+                ],
+            },
+        },
+    }
+    return schedules
+
+
+def _mappings() -> Json:
+    mappings: Json = {}
+    for table, function in (("Events", "Sequence"), ("History", "Project")):
+        mappings[f"{table}Mapping"] = _mapping(
+            function,
+            {"Fn::GetAtt": [f"{table}Table", "StreamArn"]},
+            {
+                "BatchSize": 100,
+                "MaximumBatchingWindowInSeconds": 0,
+                "StartingPosition": "TRIM_HORIZON",
+                "BisectBatchOnFunctionError": True,
+                "MaximumRetryAttempts": 10,
+                "DestinationConfig": {
+                    "OnFailure": {"Destination": {"Fn::GetAtt": ["StreamFailuresQueue", "Arn"]}}
+                },
+            },
+        )
+    for name in QUEUES:
+        source = {"Fn::GetAtt": [f"{name}Queue", "Arn"]}
+        batch = {"BatchSize": 1 if name == "Intake" else 10}
+        mappings[f"{name}Mapping"] = _mapping(name, source, batch)
+    return mappings
+
+
+def _mapping(function: str, source: Json, properties: Json) -> Json:
+    return {
+        "Type": "AWS::Lambda::EventSourceMapping",
+        # Without its role's rights in place AWS refuses to create the mapping.
+        "DependsOn": [_role(function)],
+        "Properties": {
+            "FunctionName": {"Ref": function},
+            "EventSourceArn": source,
+            "FunctionResponseTypes": ["ReportBatchItemFailures"],
+            **properties,
+        },
+    }
+
+
+def _alarms() -> Json:
+    """One alarm per queue of things put aside: a single message is one too many."""
+    return {
+        f"{name}Alarm": {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmDescription": f"Something was put aside in {name}.",
+                "Namespace": "AWS/SQS",
+                "MetricName": "ApproximateNumberOfMessagesVisible",
+                "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": [name, "QueueName"]}}],
+                "Statistic": "Maximum",
+                "Period": 60,
+                "EvaluationPeriods": 1,
+                "Threshold": 0,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "TreatMissingData": "notBreaching",
+            },
+        }
+        for name in ("StreamFailuresQueue", *(f"{n}DeadQueue" for n in QUEUES))
+    }
+
+
+def _outputs() -> list[str]:
+    return [*_tables(), *_buckets(), *_queues(), *_mappings(), "MasterKey"]
+
+
+def _role(function: str) -> str:
+    return f"{'ApiHandler' if function == 'APIHandler' else function}Role"
+
+
+def _shout(name: str) -> str:
+    """`SubjectKeys` → `SUBJECT_KEYS`."""
+    return "".join(f"_{c}" if c.isupper() and i else c for i, c in enumerate(name)).upper()

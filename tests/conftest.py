@@ -1,0 +1,66 @@
+"""What every test stands on: no network but this machine's own, no real account, one emulator."""
+
+import os
+import sys
+from ipaddress import ip_address
+from pathlib import Path
+
+os.environ |= {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "ap-southeast-1",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
+    os.environ.pop(name, None)
+
+import pytest  # noqa: E402 -- botocore and hypothesis read the environment when imported.
+from hypothesis import settings  # noqa: E402 -- the same.
+from stack import ROOT, LocalStack  # noqa: E402 -- the same.
+
+settings.register_profile(
+    "check", derandomize=True, database=None, deadline=None, stateful_step_count=30
+)
+settings.register_profile(
+    "soak", database=None, deadline=None, max_examples=2_000, stateful_step_count=200
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "check"))
+
+
+def _only_this_machine(event, args):
+    """An audit hook, so that no library can open a socket around it."""
+    if event in {"socket.connect", "socket.sendto"}:
+        address = args[1]
+        # Anything but a tuple is a Unix socket.
+        host = address[0] if isinstance(address, tuple) else "localhost"
+    elif event == "socket.getaddrinfo":
+        host = args[0]
+    else:
+        return
+    host = host.decode() if isinstance(host, bytes) else host
+    if host in {None, "", "localhost"}:
+        return
+    try:
+        # Looking up an address that is already in digits asks nobody.
+        if event == "socket.getaddrinfo" or ip_address(host).is_loopback:
+            ip_address(host)
+            return
+    except ValueError:
+        pass
+    raise PermissionError(f"a test reached for {host}")
+
+
+sys.addaudithook(_only_this_machine)
+
+
+@pytest.fixture(scope="session")
+def emulator():
+    """The local emulator, empty: one for each test process.
+
+    `MINISTACK_BIN` may name the folder of its virtualenv's programs.
+    """
+    programs = Path(os.environ.get("MINISTACK_BIN", ROOT / ".venv-ministack" / "bin"))
+    with LocalStack(report=lambda _line: None, emulator=programs / "python") as stack:
+        yield stack

@@ -1,0 +1,389 @@
+import json
+import logging
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import uuid4
+
+import pytest
+from botocore.exceptions import ClientError
+from chalice.app import Chalice, Response
+from deployed import on_moto
+from gateway import Gateway, caller
+from pydantic import Field
+
+from chalicelib import runtime
+from chalicelib.handle import Done, PreconditionFailed, Stale, handle
+from chalicelib.http.resource import (
+    MAX_BODY_BYTES,
+    PUBLIC,
+    SIGNED,
+    XML,
+    Resource,
+    accepted,
+    created,
+    ok,
+)
+from chalicelib.kernel import Command, Conflict, Decider, Event, NotFound, Value
+
+KEY = "0b38ab3c-9a5f-4d29-8a06-3a1c8b8f7a11"
+WRITE = {"idempotency-key": KEY}
+
+
+class LampLit(Event):
+    type: Literal["lamp.lit"] = "lamp.lit"
+    colour: str
+
+
+class Square(Value):
+    shape: Literal["square"]
+
+
+class Round(Value):
+    shape: Literal["round"]
+
+
+class LightLamp(Command):
+    lamp: str
+    colour: str
+    wanted_at: datetime | None = None
+    form: Annotated[Square | Round, Field(discriminator="shape")] | None = None
+    numbers: tuple[int, ...] = ()
+
+
+class Lamp(Value):
+    colour: str = ""
+
+
+class LampBroken(Conflict):
+    """A green lamp is broken."""
+
+    code, rule, gateway_error = "lamp-broken", "Lamp Act, art. 1", 23
+
+
+class SecretOfTheView(NotFound):
+    code = "secret-of-the-view"
+
+
+def decide(command, state):
+    if command.colour == "green":
+        raise LampBroken("Lamp 7 is broken", field="/colour")
+    return [] if command.colour == state.colour else [LampLit(colour=command.colour)]
+
+
+lamp = Decider("lamp", LampLit, Lamp(), decide, lambda _state, event: Lamp(colour=event.colour))
+routes = Resource("tests.lamps")
+CRASHES = {
+    "stale": Stale("lamp-1"),
+    "bug": RuntimeError("Nguyễn Văn A, 001099012345"),
+    "throttled": ClientError(
+        {"Error": {"Code": "ProvisionedThroughputExceededException"}}, "PutItem"
+    ),
+    "denied": ClientError({"Error": {"Code": "AccessDeniedException"}}, "PutItem"),
+    "refused": PreconditionFailed("the version is 3, not 2", field="If-Match"),
+}
+
+
+@routes.put("/lamps/{lamp_id}", allow={"officer"})
+def light(lamp_id: str) -> Response:
+    """Light a lamp."""
+    command = routes.command(LightLamp, lamp=lamp_id)
+    return accepted(handle(runtime.event_store(), lamp, lamp_id, command))
+
+
+@routes.post("/lamps", allow={"officer", "administrator"}, takes=XML)
+def add() -> Response:
+    """Answer with what was received."""
+    body = {"hex": routes.body().hex(), "type": routes.media_type()}
+    response = created(Done("lamp-1", 1), "/lamps/1")
+    response.body = json.dumps(body)
+    return response
+
+
+@routes.post("/origins", allow={"officer"})
+def origin() -> Response:
+    """Answer with the origin."""
+    return ok(routes.origin().model_dump(mode="json"))
+
+
+@routes.post("/webhooks", allow=SIGNED)
+def webhook() -> Response:
+    """Answer with the origin of a webhook."""
+    return ok(routes.signed_origin("G22:egov").model_dump(mode="json"))
+
+
+@routes.get("/crashes/{kind}", allow=PUBLIC)
+def crash(kind: str) -> Response:
+    """Fail."""
+    raise CRASHES[kind]
+
+
+@routes.get("/heaps/{size}", allow=PUBLIC)
+def heap(size: str) -> Response:
+    """Answer at length."""
+    return ok({"query": routes.query(), "heap": '"' * int(size)})
+
+
+@routes.get("/callers", allow=PUBLIC)
+def who() -> Response:
+    """Say who asks, on a route where nobody is asked."""
+    return ok(routes.caller().model_dump())
+
+
+app = Chalice("lamps")
+app.register_blueprint(routes.blueprint)
+officer = Gateway(app, caller("officer", agency="G22"))
+nobody = Gateway(app)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def deployment():
+    with on_moto():
+        yield
+
+
+@pytest.fixture
+def put():
+    lamp_id = uuid4().hex
+
+    def send(body, headers=None, gateway=officer):
+        return gateway.call("PUT", f"/lamps/{lamp_id}", body, WRITE | (headers or {}))
+
+    return send
+
+
+class TestWrites:
+    def test_a_write_answers_with_its_version(self, put):
+        answer = put({"colour": "red"})
+        assert answer.status == 202
+        assert answer.json["seen"].startswith("lamp-")
+        assert answer.json["seen"].endswith("@1")
+        assert answer.json["version"] == 1
+        assert answer.headers["ETag"] == '"1"'
+        assert answer.headers["Cache-Control"] == "no-store"
+
+    def test_a_repeated_write_gets_the_first_answer(self, put):
+        first = put({"colour": "red"})
+        assert put({"colour": "red"}) == first
+
+    def test_a_key_reused_for_another_body_is_refused(self, put):
+        put({"colour": "red"})
+        answer = put({"colour": "blue"})
+        assert (answer.status, answer.json["code"]) == (422, "idempotency-key-reused")
+
+    def test_the_key_of_another_caller_is_another_key(self, put):
+        put({"colour": "red"})
+        other = Gateway(app, caller("officer", "subject-2", agency="G22"))
+        assert put({"colour": "blue"}, gateway=other).json["version"] == 2
+
+    def test_a_stale_version_is_refused(self, put):
+        put({"colour": "red"})
+        fresh = {"idempotency-key": "5b1c4a55-5c3f-49fb-8a4c-7a31b43d1b2e"}
+        answer = put({"colour": "blue"}, fresh | {"if-match": '"lamp-x@4"'})
+        assert (answer.status, answer.json["code"]) == (412, "precondition-failed")
+        assert put({"colour": "blue"}, fresh | {"if-match": '"1"'}).status == 202
+
+    def test_a_refusal_names_its_law_and_the_gateways_number(self, put):
+        answer = put({"colour": "green"})
+        assert answer.status == 409
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.json == {
+            "type": "urn:lienthong:problem:lamp-broken",
+            "title": "A green lamp is broken.",
+            "status": 409,
+            "code": "lamp-broken",
+            "detail": "Lamp 7 is broken",
+            "field": "/colour",
+            "rule": "Lamp Act, art. 1",
+            "gateway_error": 23,
+        }
+
+
+class TestOrigin:
+    def test_it_is_made_of_the_token_and_the_key(self):
+        answer = officer.call("POST", "/origins", {}, WRITE | {"if-match": "12"})
+        made = answer.json
+        assert made["actor"] == "officer:subject-1"
+        assert (made["method"], made["assurance"], made["expected"]) == ("jwt", 2, 12)
+        assert made["correlation"] == made["command_id"] == answer.headers["X-Correlation-Id"]
+        again = officer.call("POST", "/origins", {}, {"idempotency-key": KEY.upper()}).json
+        assert again["command_id"] == made["command_id"]
+        assert again["digest"] == made["digest"]
+
+    def test_the_digest_covers_method_path_and_body(self):
+        seen = {
+            officer.call("POST", "/origins", body, WRITE).json["digest"]
+            for body in (None, {}, {"a": 1})
+        }
+        assert len(seen) == 3
+
+    def test_the_callers_correlation_id_is_kept(self):
+        answer = officer.call("POST", "/origins", {}, WRITE | {"x-correlation-id": "case-7"})
+        assert answer.json["correlation"] == answer.headers["X-Correlation-Id"] == "case-7"
+
+    def test_a_strange_correlation_id_is_not(self):
+        headers = {"x-correlation-id": 'a"b\nc'}
+        answer = nobody.call("GET", "/crashes/stale", headers=headers)
+        assert answer.headers["X-Correlation-Id"] == "gateway-request-1"
+
+    @pytest.mark.parametrize(
+        ("headers", "code"),
+        [
+            pytest.param({}, "idempotency-key-missing", id="no key"),
+            pytest.param({"idempotency-key": ""}, "idempotency-key-invalid", id="empty"),
+            pytest.param({"idempotency-key": "7"}, "idempotency-key-invalid", id="not a UUID"),
+            pytest.param(
+                {"idempotency-key": "{" + KEY + "}"}, "idempotency-key-invalid", id="braces"
+            ),
+            pytest.param(
+                {"idempotency-key": KEY.replace("-", "")}, "idempotency-key-invalid", id="no dashes"
+            ),
+            pytest.param(WRITE | {"if-match": "*"}, "if-match-invalid", id="any version"),
+            pytest.param(WRITE | {"if-match": '"3'}, "if-match-invalid", id="half quoted"),
+            pytest.param(WRITE | {"if-match": 'W/"3"'}, "if-match-invalid", id="weak"),
+            pytest.param(WRITE | {"if-match": '"-1"'}, "if-match-invalid", id="negative"),
+        ],
+    )
+    def test_headers_that_do_not_fit(self, headers, code):
+        answer = officer.call("POST", "/origins", {}, headers)
+        assert (answer.status, answer.json["code"]) == (400, code)
+
+    def test_a_webhook_is_known_by_its_id(self):
+        made = nobody.call("POST", "/webhooks", {}, {"webhook-id": "msg_1"}).json
+        again = nobody.call("POST", "/webhooks", {}, {"webhook-id": "msg_1"}).json
+        assert made["command_id"] == again["command_id"]
+        assert (made["actor"], made["method"]) == ("system:G22:egov", "webhook")
+
+
+class TestBodies:
+    @pytest.mark.parametrize(
+        "body",
+        [
+            pytest.param(b"{", id="cut off"),
+            pytest.param(b"[]", id="a list"),
+            pytest.param(b'{"colour": NaN}', id="NaN"),
+            pytest.param(b'{"colour": "red", "colour": "blue"}', id="a field twice"),
+            pytest.param(b'{"colour": ' + b"[" * 32 + b"]" * 32 + b"}", id="33 levels"),
+            pytest.param(b"[" * 100_000, id="100,000 levels"),
+            pytest.param(b'{"colour": "\\ud800"}', id="half a character"),
+            pytest.param(b'{"numbers": [' + b"9" * 5_000 + b"]}", id="an endless number"),
+        ],
+    )
+    def test_what_is_not_json(self, put, body):
+        answer = put(body)
+        assert (answer.status, answer.json["code"]) == (400, "invalid-json")
+
+    def test_json_is_utf_8(self):
+        answer = officer.call("PUT", "/lamps/7", b'{"colour": "\xff"}', WRITE, binary=True)
+        assert answer.json["code"] == "invalid-json"
+
+    @pytest.mark.parametrize(
+        ("body", "fields"),
+        [
+            pytest.param({}, {"/colour"}, id="a field missing"),
+            pytest.param({"colour": 7}, {"/colour"}, id="wrong type"),
+            pytest.param({"colour": "red", "size": 1}, {"/size"}, id="unknown field"),
+            pytest.param({"colour": "red", "a/b~": 1}, {"/a~1b~0"}, id="escaped"),
+            pytest.param({"colour": "red", "numbers": [1, "x"]}, {"/numbers/1"}, id="in a list"),
+            pytest.param({"colour": "red", "wanted_at": "x"}, {"/wanted_at"}, id="not a date"),
+            pytest.param(
+                {"colour": "red", "form": {"shape": "Nguyễn"}}, {"/form"}, id="unknown kind"
+            ),
+        ],
+    )
+    def test_faults_are_named_by_pointer_and_values_kept_quiet(self, put, body, fields):
+        answer = put(body)
+        assert (answer.status, answer.json["code"]) == (422, "invalid-request")
+        assert {error["field"] for error in answer.json["errors"]} == fields
+        assert "Nguyễn" not in answer.text
+
+    @pytest.mark.parametrize("field", ["lamp", "origin"])
+    def test_the_body_may_not_say_what_the_route_says(self, put, field):
+        answer = put({"colour": "red", field: "8"})
+        assert (answer.status, answer.json["field"]) == (422, f"/{field}")
+
+    def test_too_large(self):
+        body = b'"' + b"x" * (MAX_BODY_BYTES - 1) + b'"'
+        for binary in (False, True):
+            answer = officer.call("PUT", "/lamps/7", body, WRITE, binary=binary)
+            assert (answer.status, answer.json["code"]) == (413, "body-too-large")
+
+    def test_the_largest(self):
+        answer = officer.call("PUT", "/lamps/7", b"x" * MAX_BODY_BYTES, WRITE, binary=True)
+        assert answer.json["code"] == "invalid-json"
+
+    def test_another_media_type(self, put):
+        answer = put(b"<a/>", {"content-type": "text/xml"})
+        assert (answer.status, answer.json["code"]) == (415, "unsupported-media-type")
+
+    @pytest.mark.parametrize("media_type", [*sorted(XML), "Text/XML; charset=utf-8"])
+    @pytest.mark.parametrize("binary", [False, True])
+    def test_xml_reaches_the_view_as_it_was_sent(self, media_type, binary):
+        body = '<?xml version="1.0"?>\r\n<a>Nguyễn</a>\n'.encode()
+        headers = {"content-type": media_type}
+        answer = officer.call("POST", "/lamps", body, headers, binary=binary)
+        assert bytes.fromhex(answer.json["hex"]) == body
+        assert (answer.status, answer.headers["Location"]) == (201, "/lamps/1")
+
+
+class TestDoors:
+    @pytest.mark.parametrize("role", ["citizen", "system", "auditor", "administrator"])
+    def test_a_role_that_is_not_named(self, put, role):
+        answer = put({"colour": "red"}, gateway=Gateway(app, caller(role)))
+        assert (answer.status, answer.json["code"]) == (403, "role-not-allowed")
+
+    def test_a_role_route_without_the_gateways_verdict(self, put):
+        answer = put({"colour": "red"}, gateway=nobody)
+        assert (answer.status, answer.json["code"]) == (401, "unauthenticated")
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+    def test_nobody_is_nobody(self):
+        assert nobody.call("GET", "/callers").status == 401
+
+    def test_role_routes_have_the_authorizer_and_others_none(self):
+        guarded = {
+            path
+            for path, methods in app.routes.items()
+            for entry in methods.values()
+            if entry.authorizer
+        }
+        assert guarded == {"/lamps/{lamp_id}", "/lamps", "/origins"}
+        table = {(route.method, route.path): route.allow for route in routes.table}
+        assert table["PUT", "/lamps/{lamp_id}"] == {"officer"}
+        assert table["POST", "/webhooks"] is SIGNED
+        assert table["GET", "/callers"] is PUBLIC
+        assert all(route.view.__doc__ for route in routes.table)
+
+    @pytest.mark.parametrize("allow", [set(), {"king"}])
+    def test_a_route_must_name_roles_that_exist(self, allow):
+        with pytest.raises(ValueError, match="must name the roles"):
+            routes.get("/thrones", allow=allow)
+
+
+class TestFailures:
+    @pytest.mark.parametrize("kind", ["stale", "throttled"])
+    def test_too_much_at_once(self, kind):
+        answer = nobody.call("GET", f"/crashes/{kind}")
+        assert (answer.status, answer.json["code"]) == (503, "try-again")
+        assert int(answer.headers["Retry-After"]) >= 1
+
+    @pytest.mark.parametrize("kind", ["bug", "denied"])
+    def test_a_bug_is_said_once_and_without_data(self, kind, caplog):
+        answer = nobody.call("GET", f"/crashes/{kind}", headers={"x-correlation-id": "case-7"})
+        assert (answer.status, answer.json["code"]) == (500, "internal-error")
+        (record,) = caplog.records
+        line = logging.getLogger("lien-thong").handlers[0].format(record)
+        said = json.loads(line)
+        assert (said["correlation_id"], said["level"]) == ("case-7", "ERROR")
+        assert said["error"] == type(CRASHES[kind]).__name__
+        assert "test_resource.py" in said["at"][-1]
+        assert "Nguy" not in line
+        assert "001099012345" not in line + answer.text
+
+    def test_an_answer_too_large_for_a_lambda(self):
+        # A quotation mark is three bytes of what a Lambda says: \" and its own quoting of it.
+        assert nobody.call("GET", "/heaps/1000000").status == 200
+        assert nobody.call("GET", "/heaps/2000000").status == 500
+
+    def test_queries_take_the_last_value(self):
+        answer = nobody.call("GET", "/heaps/1?a=1&a=2&b=")
+        assert answer.json["query"] == {"a": "2", "b": ""}
