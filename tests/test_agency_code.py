@@ -54,7 +54,7 @@ def test_both_forms(text, new, old):
         "G22.0001",
         " G22",
         "G22\n",
-        "Ｇ22",
+        "\uff2722",
         "G٢٢",
         "G22" + ".01" * 8,
         "VN:GOV:000.00.00.G22:vpcp",

@@ -6,6 +6,7 @@ everything exactly once.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, Protocol
@@ -18,7 +19,7 @@ LANE = "main"
 """The one lane of history; part of the key so that more can be added."""
 PAGE_ENTRIES = 200
 """Entries in a page, at most: about 25 KB."""
-_BATCH_READ, _BATCH_WRITE = 100, 25
+_BATCH_READ, _WRITERS = 100, 8
 
 
 class Entry(NamedTuple):
@@ -150,23 +151,20 @@ class DynamoHistory:
 
     def mark(self, page: Page) -> None:
         """Put the markers of a page's entries: always the same values, so repeating is harmless."""
-        puts = [
+        items = [
             {
-                "PutRequest": {
-                    "Item": {
-                        "stream": {"S": entry.stream},
-                        "number": {"N": str(entry.number)},
-                        "position": {"N": str(page.first + offset)},
-                    }
-                }
+                "stream": {"S": entry.stream},
+                "number": {"N": str(entry.number)},
+                "position": {"N": str(page.first + offset)},
             }
             for offset, entry in enumerate(page.entries)
         ]
-        for start in range(0, len(puts), _BATCH_WRITE):
-            todo = puts[start : start + _BATCH_WRITE]
-            while todo:
-                answer = self.dynamodb.batch_write_item(RequestItems={self.positions_table: todo})
-                todo = answer["UnprocessedItems"].get(self.positions_table, [])
+        # Not one batch: the right to write batches is also the right to delete.
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            list(writers.map(self._put_marker, items))
+
+    def _put_marker(self, item: dict[str, Any]) -> None:
+        self.dynamodb.put_item(TableName=self.positions_table, Item=item)
 
     def _query(
         self, condition: str, values: dict[str, Any], names: dict[str, str] | None = None

@@ -21,7 +21,7 @@ from chalicelib.kernel import Value
 
 Role = Literal["citizen", "officer", "system", "auditor", "administrator"]
 ROLES: frozenset[Role] = frozenset(get_args(Role))
-_OF_AN_AGENCY = {"officer", "system"}
+_OF_AN_AGENCY = ("officer", "system")
 
 ALGORITHMS = ("ES256", "EdDSA", "RS256")
 """Asymmetric only: with a shared secret, or none, readers of the key set could forge tokens."""

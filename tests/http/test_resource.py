@@ -272,6 +272,9 @@ class TestBodies:
         answer = put(body)
         assert (answer.status, answer.json["code"]) == (400, "invalid-json")
 
+    def test_an_escaped_character_of_two_halves_is_one_character(self, put):
+        assert put(b'{"colour": "\\ud83d\\ude00"}').status == 202
+
     def test_json_is_utf_8(self):
         answer = officer.call("PUT", "/lamps/7", b'{"colour": "\xff"}', WRITE, binary=True)
         assert answer.json["code"] == "invalid-json"
