@@ -1,49 +1,74 @@
-"""The whole system on this machine, up until Ctrl-C; `--once` deploys, says so and ends."""
+"""The whole system on this machine, up until Ctrl-C; `--once` tells its story and ends."""
 
 import argparse
 import signal
 import sys
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from infra.api import Api, Problem
 from infra.deploy import DeployFailed
 from infra.issuer import FOLDER, LocalIssuer
 from infra.package import ROOT, PackageFailed
+from infra.seed import seed
 from infra.stack import LocalStack, StackFailed, stop_on_signals
+from infra.story import Story, StoryFailed, send_file, tell
 
 STATE = ROOT / ".local" / "state"
 
 
 def main() -> None:
-    """Start, deploy, print where to look, wait."""
+    """Start, deploy, send a document, say where to look; wait, or end."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--once", action="store_true", help="end when the stack stands")
+    parser.add_argument("--once", action="store_true", help="end when the story is told")
     parser.add_argument("--port", type=int, help="where the local services listen")
+    parser.add_argument("--edxml", type=Path, help="send this message instead of the demo document")
     options = parser.parse_args()
-    once: bool = options.once
+    if options.edxml and not options.edxml.is_file():
+        sys.exit(f"there is no file {options.edxml}")
     stop_on_signals()
-    state = None if once else STATE
     say = partial(print, flush=True)
+    state = None if options.once else STATE
     stack = LocalStack(options.port, state, persist=state is not None, report=say)
     try:
-        with (
-            TemporaryDirectory() as own,
-            LocalIssuer(Path(own) if once else FOLDER) as issuer,
-            stack,
-        ):
+        with LocalIssuer(FOLDER / "once" if options.once else FOLDER) as issuer, stack:
             stack.deploy(Issuer=issuer.url)
             stack.renew_mappings()
-            say(f"API       {stack.api_url}")
-            say(f"issuer    {issuer.url}")
-            say(f"endpoint  {stack.endpoint}")
-            if not once:
-                say("up until Ctrl-C")
-                signal.pause()
+            api = Api(stack.api_url, partial(issuer.token, "demo"))
+            story = Story(stack, api, say)
+            with story.agencies:
+                if not options.once:
+                    entered = seed(partial(_enter, api))
+                    story.step(f"{entered} agencies of the published code list are registered")
+                path = send_file(story, options.edxml) if options.edxml else tell(story)
+                if not options.once:
+                    _show_where(say, stack, api, path)
+                    signal.pause()
     except KeyboardInterrupt:
-        say("stopped; the state is kept")
-    except (StackFailed, DeployFailed, PackageFailed) as failed:
+        say("stopped; the state is kept in .local/state")
+    except Problem as problem:
+        sys.exit(f"refused: {problem}")
+    except (StackFailed, DeployFailed, PackageFailed, StoryFailed) as failed:
         sys.exit(str(failed))
+
+
+def _enter(api: Api, path: str, body: dict[str, object], key: str) -> None:
+    try:
+        api.call("POST", path, role="administrator", body=body, key=key)
+    except Problem as problem:
+        # Registered before, perhaps under another name: what stands there stays.
+        if problem.body.get("code") != "agency-already-registered":
+            raise
+
+
+def _show_where(say: partial[None], stack: LocalStack, api: Api, path: str) -> None:
+    token = api.token("auditor", None)
+    say("\nup until Ctrl-C; an auditor's token is good for an hour:\n")
+    say(f"  export API={stack.api_url}\n  export TOKEN={token}\n")
+    for what in (path, f"{path}/copies", "/agencies", "/documents?agency=Z01"):
+        say(f'  curl -s -H "Authorization: Bearer $TOKEN" "$API{what}"')
+    say("\n  other roles:    .venv/bin/python -m infra.issuer SUBJECT ROLE [AGENCY]")
+    say(f"  AWS endpoint:   {stack.endpoint}\n  functions' log: {stack.log}")
 
 
 if __name__ == "__main__":

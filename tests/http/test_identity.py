@@ -1,5 +1,6 @@
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
 from threading import Thread
 from time import time
 
@@ -37,14 +38,14 @@ class Issuer:
             {"kty": "oct", "k": SHARED, "kid": "shared", "alg": "HS256", "use": "sig"},
         ]
         self.asked = []
-        self.status = 200
+        self.failing = ""
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 issuer.asked.append(self.path)
                 body = json.dumps(issuer.answer(self.path)).encode()
-                self.send_response(issuer.status)
+                self.send_response(500 if self.path == issuer.failing else 200)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -167,6 +168,16 @@ def test_nonsense_costs_the_issuer_nothing(issuer, authorization):
     assert issuer.asked == []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"key": SHARED, "algorithm": "HS256"}, {"key": None, "algorithm": "none"}, {"kid": None}],
+)
+def test_tokens_that_no_key_could_make_good_cost_the_issuer_nothing(issuer, wrong):
+    with pytest.raises(Unauthorized):
+        ask(issuer, token(issuer, **wrong))
+    assert issuer.asked == []
+
+
 def test_a_token_altered_on_the_way(issuer):
     head, _, signature = token(issuer).split(".")
     _, body, _ = token(issuer, role="administrator").split(".")
@@ -194,11 +205,27 @@ def test_the_issuer_is_asked_once_and_for_new_keys_again(issuer):
     assert issuer.asked.count("/jwks") == 2
 
 
-def test_an_issuer_that_is_down_lets_nobody_in_and_then_recovers(issuer):
-    issuer.status = 500
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/jwks"])
+def test_an_issuer_that_fails_lets_nobody_in_and_then_recovers(issuer, path):
+    issuer.failing = path
     with pytest.raises(Unauthorized):
         ask(issuer, token(issuer))
-    issuer.status = 200
+    issuer.failing = ""
+    assert ask(issuer, token(issuer)).subject == "7d0f"
+
+
+def test_an_issuer_that_does_not_answer(issuer):
+    gone = socket()
+    gone.bind(("127.0.0.1", 0))
+    # Bound but not listening: a connection is refused at once.
+    with gone, pytest.raises(Unauthorized):
+        authenticate(token(issuer), f"http://127.0.0.1:{gone.getsockname()[1]}", AUDIENCE)
+
+
+def test_a_development_issuer_may_be_called_localhost(issuer):
+    port = issuer.server.server_port
+    issuer.url = issuer.name = f"http://localhost:{port}"
+    issuer.jwks_uri = f"http://localhost:{port}/jwks"
     assert ask(issuer, token(issuer)).subject == "7d0f"
 
 

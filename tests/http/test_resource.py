@@ -111,6 +111,13 @@ def webhook() -> Response:
     return ok(routes.signed_origin("G22:egov").model_dump(mode="json"))
 
 
+@routes.delete("/lamps/{lamp_id}", allow={"officer"})
+def darken(lamp_id: str) -> Response:
+    """Light a lamp in black."""
+    command = routes.command(LightLamp, lamp=lamp_id, colour="black")
+    return accepted(handle(runtime.event_store(), lamp, lamp_id, command))
+
+
 @routes.get("/crashes/{kind}", allow=PUBLIC)
 def crash(kind: str) -> Response:
     """Fail."""
@@ -160,6 +167,11 @@ class TestWrites:
         assert answer.json["version"] == 1
         assert answer.headers["ETag"] == '"1"'
         assert answer.headers["Cache-Control"] == "no-store"
+
+    def test_a_write_without_a_body(self):
+        for _ in range(2):
+            answer = officer.call("DELETE", "/lamps/dark", headers=WRITE)
+            assert (answer.status, answer.json["version"]) == (202, 1)
 
     def test_a_repeated_write_gets_the_first_answer(self, put):
         first = put({"colour": "red"})

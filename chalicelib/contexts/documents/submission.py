@@ -247,9 +247,23 @@ def id_of_reference(reference: str) -> str:
 
 
 def participants(codes: Iterable[str]) -> dict[str, str]:
-    """The names of those agencies that take part, by canonical code."""
-    rows = runtime.views().rows(who_takes_part.answer, [f"agency-{code}" for code in codes])
-    return {row.code: row.name for row in rows.values()}
+    """The names of those agencies that take part, by canonical code.
+
+    Nobody is called a stranger because a view is a moment behind: whom it lacks is looked for in
+    the agency's own stream.
+    """
+    streams = {code: f"agency-{code}" for code in codes}
+    rows = runtime.views().rows(who_takes_part.answer, streams.values())
+    names = {row.code: row.name for row in rows.values()}
+    for code, stream in streams.items():
+        if code not in names:
+            row = None
+            for commit in runtime.event_store().load(stream):
+                for _, event in who_takes_part.answer.read(commit):
+                    row = who_takes_part.answer.evolve(row, event)
+            if row:
+                names[code] = row.name
+    return names
 
 
 def staff_subject(agency: str, contact: StaffContact) -> str:

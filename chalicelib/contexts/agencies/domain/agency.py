@@ -1,5 +1,6 @@
 """One agency: its entry in the register and its systems."""
 
+import re
 from base64 import b64decode, b64encode
 from datetime import date
 from ipaddress import ip_address
@@ -22,6 +23,7 @@ DOCUMENTS = "documents"
 MAX_SYSTEMS = 32
 """Keeps a stream short: a case, not a register."""
 _KEY_BYTES = 32
+_URL_CHARS = re.compile(r"[!-\[\]-~]+")
 
 
 def _code_as_written(text: str) -> str:
@@ -30,9 +32,12 @@ def _code_as_written(text: str) -> str:
 
 def _endpoint(url: str) -> str:
     """HTTPS; plain HTTP only to this very machine, which the sender checks again on connecting."""
+    # Looked at first: `urlsplit` drops line breaks, and readers of URLs disagree on backslashes.
+    if not _URL_CHARS.fullmatch(url):
+        raise ValueError("an endpoint is written in printable ASCII without spaces")
     parts = urlsplit(url)
     host = parts.hostname or ""
-    if not host or parts.username is not None or parts.fragment or not url.isascii():
+    if not host or parts.username is not None or parts.fragment:
         raise ValueError("an endpoint is an absolute URL without user name or fragment")
     if parts.port == 0:
         raise ValueError("an endpoint has no port 0")
