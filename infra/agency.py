@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib.contexts.documents.edxml.model import DocumentMessage
 from chalicelib.contexts.documents.edxml.parse import parse
-from chalicelib.delivery.signatures import sign_ed25519, verify
+from chalicelib.contexts.documents.submission import id_of_reference
+from chalicelib.delivery.signatures import secret_bytes, sign_ed25519, sign_hmac, verify
 from chalicelib.kernel import Refused
 from chalicelib.text import from_b64url
 from infra.api import XML, Answer, Api
@@ -41,7 +42,8 @@ class Received:
 class DemoAgency:
     """One agency with its system, on 127.0.0.1 for the length of a `with` block.
 
-    `told` is called with every verified message.
+    `told` is called with every verified message. With a `secret` (`whsec_<base64>`) both sides sign
+    by HMAC instead of Ed25519.
     """
 
     code: str
@@ -51,6 +53,7 @@ class DemoAgency:
     received: list[Received] = field(default_factory=list)
     rejected: list[str] = field(default_factory=list)
     axis_keys: list[bytes] = field(default_factory=list)
+    secret: str = ""
 
     def __post_init__(self) -> None:
         self._key = Ed25519PrivateKey.generate()
@@ -91,19 +94,35 @@ class DemoAgency:
             "kind": "documents",
             "endpoint": f"http://127.0.0.1:{self.port}/inbox",
             "profile": self.profile,
-            "public_keys": [b64encode(self._key.public_key().public_bytes_raw()).decode()],
         }
+        if self.secret:
+            system |= {"signature": "v1", "webhook_secret": self.secret}
+        else:
+            public = self._key.public_key().public_bytes_raw()
+            system |= {"public_keys": [b64encode(public).decode()]}
         path = f"/agencies/{self.code}/systems/demo"
         return api.call("PUT", path, role="administrator", body=system)
 
-    def post(self, api: Api, body: bytes, media_type: str = XML, id_: str = "") -> Answer:
-        """Post a signed webhook to the axis."""
-        id_, now = id_ or f"demo_{uuid4()}", int(time.time())
+    def post(
+        self,
+        api: Api,
+        body: bytes,
+        media_type: str = XML,
+        id_: str = "",
+        *,
+        at: float | None = None,
+    ) -> Answer:
+        """Post a signed webhook to the axis. `at` is when it was signed (Unix time), now if None."""
+        id_, signed_at = id_ or f"demo_{uuid4()}", int(time.time() if at is None else at)
+        if self.secret:
+            signature = sign_hmac(secret_bytes(self.secret), id_, signed_at, body)
+        else:
+            signature = sign_ed25519(self._key.private_bytes_raw(), id_, signed_at, body)
         headers = {
             "content-type": media_type,
             "webhook-id": id_,
-            "webhook-timestamp": str(now),
-            "webhook-signature": sign_ed25519(self._key.private_bytes_raw(), id_, now, body),
+            "webhook-timestamp": str(signed_at),
+            "webhook-signature": signature,
         }
         return api.call("POST", f"/webhooks/{self.code}", body=body, headers=headers)
 
@@ -121,7 +140,9 @@ class DemoAgency:
     def take(self, headers: dict[str, str], body: bytes) -> int:
         """What the system answers to a message: 200 if the axis signed it, else 401."""
         try:
-            verify(headers, body, self.axis_keys, [], datetime.now(UTC))
+            secrets = [secret_bytes(self.secret)] if self.secret else []
+            keys = [] if self.secret else self.axis_keys
+            verify(headers, body, keys, secrets, datetime.now(UTC))
         except Refused as refusal:
             self.rejected.append(refusal.code)
             return 401
@@ -136,6 +157,11 @@ class DemoAgency:
         self.received.append(message)
         self.told(self, message)
         return 200
+
+    def got(self, document: str) -> Received | None:
+        """The document itself, if it has come."""
+        about = (m for m in self.received if m.data["type"] == "document.sent")
+        return next((m for m in about if m.data["document"] == document), None)
 
     def codes(self, document: str) -> list[str]:
         """The statuses we were told of a document, in the order they came."""
@@ -160,11 +186,13 @@ def _read(media_type: str, body: bytes) -> dict[str, Any]:
     if isinstance(message, DocumentMessage):
         return {
             "type": "document.sent",
+            "document": id_of_reference(message.document_id),
             "reference": message.document_id,
             "files": [(part.name, part.sha256) for part in message.attachments],
         }
     return {
         "type": "status",
+        "document": id_of_reference(message.response_for.document_id),
         "reference": message.response_for.document_id,
         "code": message.status_code,
         "note": message.description,

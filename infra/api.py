@@ -1,7 +1,7 @@
 """A small client of the axis: what a portal does, with a token for whoever is asked for."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -15,11 +15,11 @@ XML = "application/edxml+xml"
 
 
 class Problem(Exception):  # noqa: N818 -- the name of what RFC 9457 defines.
-    """The axis refused; `body` is its problem document."""
+    """The axis refused; `body` is its problem document, `media_type` what it says it is."""
 
-    def __init__(self, status: int, body: Json) -> None:
+    def __init__(self, status: int, body: Json, media_type: str = "") -> None:
         """Say the problem in one line."""
-        self.status, self.body = status, body
+        self.status, self.body, self.media_type = status, body, media_type
         parts = [f"{status} {body.get('code', '?')}: {body.get('detail') or body.get('title')}"]
         parts += [f"{name}: {body[name]}" for name in ("field", "rule") if name in body]
         super().__init__("; ".join(parts))
@@ -61,25 +61,27 @@ class Api:
         agency: str | None = None,
         body: Json | bytes | None = None,
         key: str | None = None,
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str | None] | None = None,
     ) -> Answer:
         """One request; writes get an Idempotency-Key, a new one unless `key` is given.
+
+        `headers` come on top; None leaves one out that would be sent.
 
         Raises:
             Problem: it was refused.
         """
-        sent = {"content-type": XML if isinstance(body, bytes) else "application/json"}
+        kind = XML if isinstance(body, bytes) else "application/json"
+        sent: dict[str, str | None] = {"content-type": kind}
         if role:
             sent["authorization"] = f"Bearer {self.token(role, agency)}"
         if method != "GET":
             sent["idempotency-key"] = key or str(uuid4())
         raw = json.dumps(body).encode() if isinstance(body, dict) else body
-        answer = self._http.request(
-            method, self.url + path, body=raw, headers=sent | (headers or {})
-        )
+        given = {name: value for name, value in (sent | dict(headers or {})).items() if value}
+        answer = self._http.request(method, self.url + path, body=raw, headers=given)
         found = json.loads(answer.data or b"{}")
         if answer.status >= 400:  # noqa: PLR2004 -- HTTP's refusals.
-            raise Problem(answer.status, found)
+            raise Problem(answer.status, found, answer.headers.get("content-type", ""))
         return Answer(
             answer.status, {name.lower(): value for name, value in answer.headers.items()}, found
         )

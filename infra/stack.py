@@ -7,6 +7,7 @@ each has its own port and its own folders, and leaves nothing behind.
 import ctypes
 import fcntl
 import os
+import re
 import shutil
 import signal
 import socket
@@ -53,6 +54,10 @@ _MAPPING_FIELDS = (
     "DestinationConfig",
     "FunctionResponseTypes",
 )
+
+
+# What comes before the account's number in the URL of a queue.
+_QUEUE_HOST = re.compile(r"http://localhost:\d+/(?=\d{12}/)")
 
 
 class StackFailed(Exception):  # noqa: N818 -- reads as a sentence where it is caught.
@@ -190,6 +195,10 @@ class LocalStack:
         mappings = client.list_event_source_mappings()["EventSourceMappings"]
         for mapping in mappings:
             client.delete_event_source_mapping(UUID=mapping["UUID"])
+        # A doorbell that was being answered at the stop would hold its group back until it is
+        # visible again. Doorbells carry nothing, so they are thrown away and rung anew.
+        for worker in template.DOORBELLS:
+            self.client("sqs").purge_queue(QueueUrl=self._outputs[f"{worker}Queue"])
         for mapping in mappings:
             fields = {name: mapping[name] for name in _MAPPING_FIELDS if name in mapping}
             if ":sqs:" in mapping["EventSourceArn"]:
@@ -197,6 +206,8 @@ class LocalStack:
             fields["FunctionName"] = mapping["FunctionArn"]
             client.create_event_source_mapping(**fields)
         self.ring("sweep", "Sequence")
+        for worker in ("Project", "React", "Deliver"):
+            self.ring("schedule", worker)
         self.report(f"{len(mappings)} mappings renewed, sweep rung")
 
     def ring(self, what: str, worker: str) -> None:
@@ -255,6 +266,7 @@ class LocalStack:
         scratch = folder / "tmp"
         scratch.mkdir(parents=True)
         self._own_state(state)
+        _move_state(state, self.port)
         keep = "1" if self._persist else "0"
         # Nothing of our own environment: the emulator hands its environment to the functions.
         env = {
@@ -321,6 +333,19 @@ class LocalStack:
             )
         # A stage serves what it had when it was deployed.
         gateway.create_deployment(restApiId=self._outputs["RestAPIId"], stageName=CHALICE_STAGE)
+
+
+def _move_state(state: Path, port: int) -> None:
+    """Let a saved state be of use on another port than it was saved on.
+
+    The emulator knows a queue by its URL, port included, and finds none by the new one. Saved URLs
+    are rewritten before it starts.
+    """
+    for file in state.glob("*.json"):
+        text = file.read_text()
+        moved = _QUEUE_HOST.sub(f"http://localhost:{port}/", text)
+        if moved != text:
+            file.write_text(moved)
 
 
 def stop_on_signals() -> None:
