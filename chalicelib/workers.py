@@ -18,7 +18,7 @@ from chalice.app import Blueprint
 from chalicelib import registry, runtime
 from chalicelib.contexts.documents.intake import Job, take_in
 from chalicelib.delivery.address import Address
-from chalicelib.delivery.deliver import Deliverer, Letter
+from chalicelib.delivery.deliver import Deliverer, Letter, NotComposed
 from chalicelib.delivery.outbox import Message
 from chalicelib.eventstore.store import Commit, Place
 from chalicelib.handle import handle
@@ -175,8 +175,14 @@ def _compose(message: Message, commit: Commit, address: Address) -> Letter:
     for mail in registry.CORRESPONDENCE:
         for index, event in _events(commit, mail.types):
             if index == message.index:
-                return mail.compose(message, commit, event, address)
-    raise LookupError(f"nobody writes letters about {message.type}")
+                try:
+                    return mail.compose(message, commit, event, address)
+                except (ClientError, BotoCoreError):
+                    raise
+                except Exception as error:  # A letter that fails holds up its own lane only.
+                    log.exception("letter not composed", extra={"message_id": message.id})
+                    raise NotComposed(type(error).__name__) from error
+    raise NotComposed(f"nobody writes letters about {message.type}")
 
 
 def _delivered(message: Message, commit: Commit) -> None:

@@ -94,7 +94,8 @@ def build(chalice_template: Json) -> Json:
     api = resources["RestAPI"]["Properties"]
     api["EndpointConfiguration"] = {"Type": api["EndpointConfiguration"]}
     api["GatewayResponses"] = {kind: _for_sam(answer) for kind, answer in gateway_answers().items()}
-    resources |= _tables() | _buckets() | _queues() | _schedules() | _mappings() | _alarms()
+    resources |= _tables() | _buckets() | _queues() | _schedules() | _mappings()
+    resources |= _alarms() | _log_alarms()
     resources["MasterKey"] = _master_key()
     template["Parameters"] = deepcopy(PARAMETERS)
     template["Conditions"] = {"Protected": {"Fn::Equals": [{"Ref": "DeletionProtection"}, "on"]}}
@@ -367,6 +368,45 @@ def _alarms() -> Json:
         }
         for name in ("StreamFailuresQueue", *(f"{n}DeadQueue" for n in QUEUES))
     }
+
+
+# What a worker says in its log when it goes on without something that then needs a person.
+LOG_ALARMS = {
+    "ViewStalled": ("Project", "view stalled"),
+    "ReactionRefused": ("React", "reaction refused"),
+    "LetterNotComposed": ("Deliver", "letter not composed"),
+}
+
+
+def _log_alarms() -> Json:
+    """One metric and one alarm for each such message."""
+    made: Json = {}
+    for name, (function, message) in LOG_ALARMS.items():
+        made[f"{name}Filter"] = {
+            "Type": "AWS::Logs::MetricFilter",
+            "Properties": {
+                "LogGroupName": {"Ref": f"{function}LogGroup"},
+                "FilterPattern": f'{{ $.message = "{message}" }}',
+                "MetricTransformations": [
+                    {"MetricName": name, "MetricNamespace": "LienThong", "MetricValue": "1"}
+                ],
+            },
+        }
+        made[f"{name}Alarm"] = {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmDescription": f"{function} says: {message}.",
+                "Namespace": "LienThong",
+                "MetricName": name,
+                "Statistic": "Sum",
+                "Period": 300,
+                "EvaluationPeriods": 1,
+                "Threshold": 0,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "TreatMissingData": "notBreaching",
+            },
+        }
+    return made
 
 
 def _outputs() -> list[str]:

@@ -22,6 +22,10 @@ RETRY_BASE_S, RETRY_CAP_S = 4, 3_600
 """Full jitter: the n-th wait is anything up to base * 2^(n-1) seconds, and never above the cap."""
 
 
+class NotComposed(Exception):  # noqa: N818 -- named as the fact it states.
+    """No letter can be made of a message; it waits, and its lane with it. The text says why."""
+
+
 class Letter(Value):
     """What is posted for a message."""
 
@@ -137,9 +141,13 @@ class Deliverer:
         if address is None:
             answer = Answer(0, "no-endpoint")
         else:
-            letter = self.compose(message, commit, address)
-            headers = self._headers(message, letter, address, started)
-            answer = self.sender.post(address.endpoint, headers, letter.body)
+            try:
+                letter = self.compose(message, commit, address)
+            except NotComposed as failed:
+                answer = Answer(0, f"not-composed: {failed}")
+            else:
+                headers = self._headers(message, letter, address, started)
+                answer = self.sender.post(address.endpoint, headers, letter.body)
         took = self.clock() - started
         self.attempts.add(
             message.id,

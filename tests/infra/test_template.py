@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -121,9 +122,24 @@ def test_every_place_for_poison_has_an_alarm(built):
     watched = {
         named(alarm["Dimensions"][0]["Value"])
         for alarm in of_type(built, "AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "AWS/SQS"
     }
     aside = {n for n in of_type(built, "AWS::SQS::Queue") if "Dead" in n or "Failures" in n}
     assert watched == aside
+
+
+def test_what_a_worker_logs_for_a_person_has_an_alarm(built):
+    said = Path("chalicelib/workers.py").read_text(encoding="utf-8")
+    filters = of_type(built, "AWS::Logs::MetricFilter")
+    watched = {
+        alarm["MetricName"]
+        for alarm in of_type(built, "AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "LienThong"
+    }
+    assert watched == set(template.LOG_ALARMS) == {n.removesuffix("Filter") for n in filters}
+    for function, message in template.LOG_ALARMS.values():
+        assert f'"{message}"' in said
+        assert f"{function}LogGroup" in built["Resources"]
 
 
 def test_a_wake_up_is_hidden_at_least_as_long_as_its_worker_may_run(built):
