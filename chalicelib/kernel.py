@@ -14,7 +14,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 class Value(BaseModel):
     """Something that is only its fields: frozen, compared by content, closed to unknown fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Validators are built when first used: a cold start pays only for what it does.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Event(Value):
@@ -24,7 +25,7 @@ class Event(Value):
     the shape of `data` gains a field.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(extra="ignore")
     version: ClassVar[int] = 1
     type: str
 
