@@ -61,7 +61,9 @@ def fold(decider: Decider[Any, S, Any], commits: list[Commit], state: S | None =
     """The state that `commits` lead to."""
     state = decider.initial if state is None else state
     for commit in commits:
-        state = decider.fold(decider.codec.validate_json(commit.body), state)
+        # Values inside events are read as events are: what a newer writer added is passed over.
+        events = decider.codec.validate_json(commit.body, extra="ignore")
+        state = decider.fold(events, state)
     return state
 
 

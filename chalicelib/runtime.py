@@ -46,7 +46,6 @@ class Settings:
 
     issuer: str
     audience: str
-    public_url: str
     stage: str
     loopback: bool
 
@@ -57,7 +56,6 @@ def settings() -> Settings:
     return Settings(
         issuer=os.environ["ISSUER"],
         audience=os.environ["AUDIENCE"],
-        public_url=os.environ.get("PUBLIC_URL", ""),
         stage=os.environ["STAGE"],
         loopback=os.environ.get("ALLOW_LOOPBACK") == "1",
     )

@@ -138,7 +138,7 @@ def _react_to(commit: Commit) -> None:
 def _events(commit: Commit, types: Any) -> Iterator[tuple[int, Event]]:
     for index, data in enumerate(commit.data()):
         if kind := types.get(data["type"]):
-            yield index, kind.model_validate(data)
+            yield index, kind.model_validate(data, extra="ignore")
 
 
 def _origin(commit: Commit, what: str) -> Origin:

@@ -23,7 +23,7 @@ from chalicelib.contexts.documents.submission import id_of_reference
 from chalicelib.delivery.signatures import secret_bytes, sign_ed25519, sign_hmac, verify
 from chalicelib.kernel import Refused
 from chalicelib.text import from_b64url
-from infra.api import XML, Answer, Api
+from infra.api import XML, Answer, Api, Json
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class DemoAgency:
         keys = api.call("GET", "/webhook-keys").body["keys"]
         self.axis_keys = [from_b64url(key["x"]) for key in keys]
         api.register(self.code, self.name, "demo data, not a real agency")
-        system = {
+        system: Json = {
             "kind": "documents",
             "endpoint": f"http://127.0.0.1:{self.port}/inbox",
             "profile": self.profile,
@@ -112,7 +112,7 @@ class DemoAgency:
         *,
         at: float | None = None,
     ) -> Answer:
-        """Post a signed webhook to the axis. `at` is when it was signed (Unix time), now if None."""
+        """Post a signed webhook to the axis; `at`, when it was signed, is Unix time."""
         id_, signed_at = id_ or f"demo_{uuid4()}", int(time.time() if at is None else at)
         if self.secret:
             signature = sign_hmac(secret_bytes(self.secret), id_, signed_at, body)

@@ -159,9 +159,7 @@ class LocalStack:
             )
         local = {"Stage": "local", "AllowLoopback": "1", "DeletionProtection": "off"} | parameters
         put = partial(deploy, self.client, folder, PACKAGES, wait_seconds=120)
-        # A function cannot be told the address of an API that names the function: two steps.
         self._outputs = put(local)
-        self._outputs = put(local | {"PublicUrl": self.api_url})
         self._complete()
         self.report(f"stack deployed after {time.monotonic() - began:.1f} s")
         return self._outputs

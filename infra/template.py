@@ -16,7 +16,6 @@ PARAMETERS: Json = {
     "Stage": {"Type": "String", "Default": "production"},
     "Issuer": {"Type": "String", "Default": ""},
     "Audience": {"Type": "String", "Default": "lien-thong"},
-    "PublicUrl": {"Type": "String", "Default": ""},
     "AllowLoopback": {"Type": "String", "Default": "0", "AllowedValues": ["0", "1"]},
     "DeletionProtection": {"Type": "String", "Default": "on", "AllowedValues": ["on", "off"]},
 }
@@ -121,7 +120,6 @@ def environment() -> Json:
         "STAGE": _REF_STAGE,
         "ISSUER": {"Ref": "Issuer"},
         "AUDIENCE": {"Ref": "Audience"},
-        "PUBLIC_URL": {"Ref": "PublicUrl"},
         "ALLOW_LOOPBACK": {"Ref": "AllowLoopback"},
     }
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -17,7 +18,9 @@ for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
     os.environ.pop(name, None)
 
 import pytest  # noqa: E402 -- botocore and hypothesis read the environment when imported.
+from axis import Axis  # noqa: E402 -- the same.
 from hypothesis import settings  # noqa: E402 -- the same.
+from shelves import dynamo_rack, moto_rack  # noqa: E402 -- the same.
 from stack import ROOT, LocalStack  # noqa: E402 -- the same.
 
 settings.register_profile(
@@ -64,3 +67,20 @@ def emulator():
     programs = Path(os.environ.get("MINISTACK_BIN", ROOT / ".venv-ministack" / "bin"))
     with LocalStack(report=lambda _line: None, emulator=programs / "python") as stack:
         yield stack
+
+
+@pytest.fixture(scope="session")
+def emulator_client(emulator):
+    """The emulator's clients, one for each service."""
+    return cache(emulator.client)
+
+
+@pytest.fixture(params=["moto"])
+def axis(request):
+    """Everything that follows history, on fresh tables; `MINISTACK` as well where asked for."""
+    if request.param == "moto":
+        with moto_rack() as rack:
+            yield Axis(rack)
+    else:
+        with dynamo_rack(request.getfixturevalue("emulator_client")) as rack:
+            yield Axis(rack)

@@ -64,7 +64,7 @@ class Routing:
         kinds: dict[str, type[Event]] = event_types(self.events)
         for index, data in enumerate(commit.data()):
             if kind := kinds.get(data["type"]):
-                for notice in self.route(commit.stream, kind.model_validate(data)):
+                for notice in self.route(commit.stream, kind.model_validate(data, extra="ignore")):
                     yield index, data["type"], notice
 
     def wants(self, stream: str) -> bool:

@@ -5,10 +5,14 @@ changes its mind between check and connect (DNS rebinding) gains nothing. In the
 loopback, and nothing else private, is allowed.
 """
 
+import re
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from threading import Timer
+from time import monotonic
 from typing import Any, ClassVar
 
 import urllib3
@@ -19,7 +23,11 @@ from urllib3.exceptions import HTTPError
 CONNECT_S, READ_S = 5.0, 20.0
 ANSWER_BYTES = 16 * 1024
 """How much of a receiver's answer is read."""
+ANSWER_S = 20.0
+"""How long a receiver may take to answer in all, however it spreads its bytes."""
 _NAT64 = IPv6Network("64:ff9b::/96")
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_RETRY_AFTER = re.compile(r"[0-9]{1,9}")
 
 
 class AddressRefused(OSError):  # noqa: N818 -- named as the fact it states.
@@ -43,7 +51,8 @@ class Answer:
 def permitted(address: str, *, loopback: bool) -> bool:
     """Whether a packet may go to `address`: globally routable, or loopback where that is allowed.
 
-    An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4, Teredo) is judged as itself.
+    An IPv4 address inside an IPv6 one (mapped, NAT64, 6to4, Teredo) is judged as itself; of the
+    rest of IPv6 only 2000::/3 is public (IANA, "IPv6 Address Space").
     """
     ip = ip_address(address.split("%", 1)[0])
     return all(_public(part) or (loopback and part.is_loopback) for part in _inner(ip))
@@ -65,6 +74,8 @@ def _inner(ip: IPv4Address | IPv6Address) -> list[IPv4Address | IPv6Address]:
 
 
 def _public(ip: IPv4Address | IPv6Address) -> bool:
+    if isinstance(ip, IPv6Address) and ip not in _GLOBAL_UNICAST:
+        return False  # Site-local, IPv4-compatible and -translated ones count as global in Python.
     return ip.is_global and not ip.is_multicast
 
 
@@ -75,7 +86,10 @@ def connect(host: str, port: int, timeout: Any, *, loopback: bool) -> socket.soc
         AddressRefused: one of the name's addresses is not permitted.
         OSError: no address answered.
     """
-    found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+    except UnicodeError:  # A label is empty or too long: no name of the DNS.
+        raise OSError(f"{host} is not a name") from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
     for address in addresses:
         if not permitted(address, loopback=loopback):
@@ -89,7 +103,9 @@ def connect(host: str, port: int, timeout: Any, *, loopback: bool) -> socket.soc
     raise error
 
 
-def _guarded(base: type[HTTPConnection], *, loopback: bool) -> type[HTTPConnection]:
+def _guarded(
+    base: type[HTTPConnection], *, loopback: bool, answer_s: float
+) -> type[HTTPConnection]:
     class Guarded(base):  # type: ignore[valid-type,misc]  # The base is urllib3's plain or TLS one.
         def _new_conn(self) -> socket.socket:
             sock = connect(self._dns_host, self.port, self.timeout, loopback=loopback)
@@ -97,7 +113,26 @@ def _guarded(base: type[HTTPConnection], *, loopback: bool) -> type[HTTPConnecti
                 sock.setsockopt(*option)
             return sock
 
+        def getresponse(self) -> Any:
+            # The read time-out begins anew with every byte, so a drip would hold the lane for ever.
+            watch = Timer(answer_s, _shut, (self.sock,))
+            watch.start()
+            try:
+                response = super().getresponse()
+                if watch.finished.is_set():  # Cut off, so perhaps only half of it.
+                    response.close()
+                    raise TimeoutError
+                return response
+            finally:
+                watch.cancel()
+
     return Guarded
+
+
+def _shut(sock: socket.socket) -> None:
+    # Beneath TLS: the reader, in its own thread, sees the end of the connection.
+    with suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 class Sender:
@@ -108,35 +143,57 @@ class Sender:
         "https": (HTTPSConnectionPool, HTTPSConnection),
     }
 
-    def __init__(self, *, loopback: bool) -> None:
+    def __init__(
+        self,
+        *,
+        loopback: bool,
+        connect_s: float = CONNECT_S,
+        read_s: float = READ_S,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         """`loopback`: this machine's own addresses are allowed (the local profile)."""
+        self._answer_s = answer_s
         self._http = urllib3.PoolManager(
             retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_S, read=READ_S),
+            timeout=urllib3.Timeout(connect=connect_s, read=read_s),
             num_pools=64,
         )
         self._http.pool_classes_by_scheme = {
             scheme: type(
-                "Pool", (pool,), {"ConnectionCls": _guarded(connection, loopback=loopback)}
+                "Pool",
+                (pool,),
+                {"ConnectionCls": _guarded(connection, loopback=loopback, answer_s=answer_s)},
             )
             for scheme, (pool, connection) in self._schemes.items()
         }
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send once; whatever goes wrong is an answer, not an error."""
+        until = monotonic() + self._answer_s
         try:
             response = self._http.request(
                 "POST", url, body=body, headers=dict(headers), redirect=False, preload_content=False
             )
             try:
-                response.read(ANSWER_BYTES, decode_content=False)
+                # The status says it all. The body is read so that the connection can be used again.
+                with suppress(HTTPError, OSError):
+                    self._read(response, until)
             finally:
-                # A receiver that talks on is cut off; a short answer leaves the connection usable.
+                # A receiver that talks on is cut off.
                 response.drain_conn() if response.length_remaining == 0 else response.close()
         except (HTTPError, OSError) as error:
             return Answer(0, _why(error))
         after = response.headers.get("Retry-After", "")
-        return Answer(response.status, "", int(after) if after.isdecimal() else None)
+        return Answer(response.status, "", int(after) if _RETRY_AFTER.fullmatch(after) else None)
+
+    @staticmethod
+    def _read(response: urllib3.BaseHTTPResponse, until: float) -> None:
+        left = ANSWER_BYTES
+        while left > 0 and monotonic() < until:
+            read = len(response.read1(left, decode_content=False))
+            if not read:
+                return
+            left -= read
 
 
 def _why(error: BaseException) -> str:

@@ -5,6 +5,7 @@ memory.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -22,12 +23,16 @@ _NONCE_BYTES = 12
 
 @dataclass
 class KeyRing:
-    """Keys by subject in DynamoDB table `table`, wrapped under the KMS key `master`."""
+    """Keys by subject in DynamoDB table `table`, wrapped under the KMS key `master`.
+
+    `clock` counts seconds, from anywhere.
+    """
 
     dynamodb: Any
     kms: Any
     table: str
     master: str
+    clock: Callable[[], float] = monotonic
     _plain: dict[str, tuple[float, bytes]] = field(default_factory=dict, repr=False)
 
     def key(self, subject: str, *, create: bool = True) -> bytes:
@@ -37,13 +42,13 @@ class KeyRing:
             Erased: there is none (any more) and `create` is false.
         """
         cached = self._plain.get(subject)
-        if cached and monotonic() - cached[0] < CACHE_S:
+        if cached and self.clock() - cached[0] < CACHE_S:
             return cached[1]
         plain = self._load(subject) or (self._create(subject) if create else None)
         if plain is None:
             self._plain.pop(subject, None)
             raise Erased(subject)
-        now = monotonic()
+        now = self.clock()
         self._plain = {s: k for s, k in self._plain.items() if now - k[0] < CACHE_S}
         self._plain[subject] = (now, plain)
         return plain

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from pydantic import Field, SerializationInfo, TypeAdapter, model_serializer
-from pydantic_core import to_json
 
 from chalicelib.kernel import Value
 
@@ -42,7 +41,8 @@ class Personal(Value, Generic[T]):
         if "seal" not in context:
             raise ValueError("a personal value may be written only sealed")
         where = context["where"]
-        sealed = context["seal"](self.subject, where, to_json(self.value))
+        assert self.value is not None
+        sealed = context["seal"](self.subject, where, self._inner().dump_json(self.value))
         return {"subject": self.subject, "sealed": sealed, "where": where}
 
     def open(self, opener: Open) -> T:
@@ -54,7 +54,11 @@ class Personal(Value, Generic[T]):
         if self.sealed is None:
             assert self.value is not None
             return self.value
-        inner = type(self).__pydantic_generic_metadata__["args"][0]
-        plain = opener(self.subject, self.where or "", self.sealed)
-        value: T = TypeAdapter(inner).validate_json(plain)
-        return value
+        return self._inner().validate_json(
+            opener(self.subject, self.where or "", self.sealed), extra="ignore"
+        )
+
+    def _inner(self) -> TypeAdapter[T]:
+        # By its type, which builds what was deferred: read as part of another value, the inner
+        # one's own class may never have been used.
+        return TypeAdapter(type(self).__pydantic_generic_metadata__["args"][0])

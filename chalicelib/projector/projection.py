@@ -60,6 +60,6 @@ class Projection(Generic[Row]):
         """The commit's events that bear on the question, with the key of each row they touch."""
         for data in commit.data():
             if kind := self.types.get(data["type"]):
-                event = kind.model_validate(data)
+                event = kind.model_validate(data, extra="ignore")
                 for key in self.keys(event) if self.keys else (commit.stream,):
                     yield key, event

@@ -5,6 +5,7 @@ and moves a pointer when it has caught up; the old one is fed for a day more, so
 page cursor stays good.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -18,6 +19,7 @@ from pynamodb.exceptions import PutError
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex
 from pynamodb.models import Model
 
+from chalicelib.eventstore.store import check_stream
 from chalicelib.history.pages import History
 from chalicelib.kernel import Invalid, Value
 from chalicelib.projector.checkpoints import Checkpoints
@@ -33,6 +35,9 @@ WAIT_S = 2.0
 EXAMINED = 1_000
 """Rows a filtered list looks at before it answers with what it has and a cursor."""
 _POLL_S = 0.04
+_NUMBER = re.compile(r"[0-9]{1,15}")
+_KEY = 1_024
+"""Bytes of a sort key, at most (DynamoDB's limit); no row's key is longer either."""
 
 
 class InvalidCursor(Invalid):
@@ -241,7 +246,7 @@ class Views:
             InvalidCursor, InvalidSeen: see there.
         """
         generations = self.generations(projection)
-        view, start = self._cursor(projection, generations, cursor)
+        view, start = self._cursor(projection, generations, by, cursor)
         as_of, stale = self._await(view, seen)
         items: list[dict[str, Any]] = []
         answer = self.model.index.query(
@@ -267,28 +272,35 @@ class Views:
         return Listing(items, _cursor_text(view, behind) if behind else None, as_of, stale)
 
     def _cursor(
-        self, projection: Projection[Any], generations: Generations, cursor: str | None
+        self, projection: Projection[Any], generations: Generations, by: str, cursor: str | None
     ) -> tuple[str, Any]:
         if cursor is None:
             return f"{projection.name}~{generations.live}", None
         try:
-            view, start = from_json(from_b64url(cursor))
-            name, generation = view.split("~")
-            fed = name == projection.name and int(generation) in generations.fed
-        except (ValueError, TypeError, AttributeError):
+            view, key, sort = from_json(from_b64url(cursor))
+        except (ValueError, TypeError):
             raise InvalidCursor(field="cursor") from None
-        if not fed:
+        fed = view in [f"{projection.name}~{generation}" for generation in generations.fed]
+        # DynamoDB refuses a start outside the list, or one whose parts are empty or too long.
+        if not fed or not all(
+            isinstance(t, str) and 0 < len(t.encode()) <= _KEY for t in (key, sort)
+        ):
             raise InvalidCursor(field="cursor")
-        return view, start
+        start = {"key": f"{view}#{key}", "by": f"{view}#{by}", "sort": sort}
+        return view, {name: {"S": value} for name, value in start.items()}
 
     def _await(self, view: str, seen: str | None) -> tuple[int, bool]:
         """How far the view is, and whether it still lacks what the caller has seen."""
         if seen is None:
             return self.checkpoints.get(view), False
         stream, _, number = seen.rpartition("@")
-        if not stream or not number.isdecimal():
+        try:
+            check_stream(stream)
+        except ValueError:
+            raise InvalidSeen(field="seen") from None
+        if not _NUMBER.fullmatch(number):
             raise InvalidSeen(field="seen")
-        if number == "0":
+        if int(number) == 0:
             return self.checkpoints.get(view), False
         place = (stream, int(number))
         deadline = monotonic() + WAIT_S
@@ -304,7 +316,7 @@ class Views:
 
 
 def _cursor_text(view: str, behind: Any) -> str:
-    return b64url(to_json([view, behind]))
+    return b64url(to_json([view, behind["key"]["S"].split("#", 1)[1], behind["sort"]["S"]]))
 
 
 def _text(value: Any) -> str:

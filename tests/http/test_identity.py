@@ -94,7 +94,7 @@ def token(issuer, key=EC, algorithm="ES256", kid="ec", drop=(), **claims):
         "acr": 2,
     } | claims
     payload = {name: value for name, value in payload.items() if name not in drop}
-    return "Bearer " + jwt.encode(payload, key, algorithm, {"kid": kid})
+    return "Bearer " + jwt.encode(payload, key, algorithm, {"kid": kid} if kid else {})
 
 
 def ask(issuer, authorization):

@@ -15,6 +15,7 @@ from chalicelib.contexts.documents import files
 from chalicelib.contexts.documents.edxml.model import StatusMessage
 from chalicelib.contexts.documents.edxml.parse import parse
 from chalicelib.contexts.documents.submission import report_edxml, send_edxml
+from chalicelib.handle import IdempotencyKeyReused
 from chalicelib.kernel import Origin, Refused, Value
 from chalicelib.text import b64url
 
@@ -83,9 +84,12 @@ def submit(agency: str, sha256: str, origin: Origin) -> Submission:
 
     Raises:
         AttachmentNotArrived: nothing was uploaded under that digest.
+        IdempotencyKeyReused: the key stands for another message.
     """
     id_ = b64url(origin.command_id.encode())[:32]
     if known := submissions().get(id_):
+        if (known.agency, known.sha256) != (agency, sha256):
+            raise IdempotencyKeyReused(field="Idempotency-Key")
         return known
     if files.staged(agency, sha256) is None:
         raise files.AttachmentNotArrived(field="sha256")

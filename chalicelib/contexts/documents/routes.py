@@ -299,7 +299,7 @@ def receive_webhook(agency: str) -> Response:
     id_ = asked.document or id_of_reference(asked.reference or "")
     status = StatusReport(**asked.model_dump(exclude={"document", "reference", "receiver"}))
     receiver = canonical(asked.receiver) if asked.receiver else code
-    return accepted(report(status, id_, receiver, code, origin))
+    return accepted(report(status, id_, receiver, code, origin, claim=True))
 
 
 @routes.get("/webhook-keys", allow=PUBLIC)

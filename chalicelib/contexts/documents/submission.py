@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from hashlib import sha256
 from typing import Any
 
 from pydantic import AwareDatetime, Field
@@ -18,6 +19,7 @@ from chalicelib.contexts.documents.domain.copy import (
     CopyCommand,
     CopyUnknown,
     NotYourCopy,
+    OpenCopy,
     RefuseRecall,
     RefuseReception,
     Report,
@@ -50,10 +52,11 @@ from chalicelib.contexts.documents.edxml.model import Party as EdxmlParty
 from chalicelib.contexts.documents.edxml.model import StaffContact as EdxmlStaff
 from chalicelib.contexts.documents.edxml.secrecy import marks_a_secret
 from chalicelib.contexts.documents.projections import who_takes_part
-from chalicelib.contexts.documents.reactions import copy_id
+from chalicelib.contexts.documents.reactions import copy_id, opening
 from chalicelib.handle import Done, check, fold, handle
 from chalicelib.kernel import Invalid, Origin, Refused, Value
 from chalicelib.privacy.personal import Personal
+from chalicelib.text import b64url
 
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
 _LINE = 1_000
@@ -189,8 +192,18 @@ def send_edxml(
     return done, command.document
 
 
-def report(asked: StatusReport, id_: str, receiver: str, agency: str, origin: Origin) -> Done:
+def report(
+    asked: StatusReport,
+    id_: str,
+    receiver: str,
+    agency: str,
+    origin: Origin,
+    *,
+    claim: bool = False,
+) -> Done:
     """Take a status of one receiver's copy, reported by `agency`. A repeated 01 is silent.
+
+    `claim` where the body, and not the address of the request, names the copy: see `handle`.
 
     Raises:
         Refused: see `copy.decide`; `StatusCodeUnknown`.
@@ -207,7 +220,13 @@ def report(asked: StatusReport, id_: str, receiver: str, agency: str, origin: Or
         reported_at=asked.reported_at,
         staff=_staff(agency, asked.staff),
     )
-    return handle(store, copy, copy_id(id_, receiver), command)
+    try:
+        return handle(store, copy, copy_id(id_, receiver), command, claim=claim)
+    except CopyUnknown:
+        # A quick receiver may answer before the reaction to the document has opened its copy.
+        if not _open_copy(id_, receiver, origin):
+            raise
+        return handle(store, copy, copy_id(id_, receiver), command, claim=claim)
 
 
 def report_edxml(message: StatusMessage, agency: str, origin: Origin) -> Done:
@@ -231,7 +250,7 @@ def report_edxml(message: StatusMessage, agency: str, origin: Origin) -> Done:
         reported_at=message.timestamp,
         staff=_same_staff(message.staff),
     )
-    return report(asked, id_, receiver, agency, origin)
+    return report(asked, id_, receiver, agency, origin, claim=True)
 
 
 def id_of_reference(reference: str) -> str:
@@ -269,6 +288,23 @@ def participants(codes: Iterable[str]) -> dict[str, str]:
 def staff_subject(agency: str, contact: StaffContact) -> str:
     """The opaque name under which a clerk's contact is sealed."""
     return runtime.subject("staff", agency, contact.email or contact.mobile or contact.staff)
+
+
+def _open_copy(id_: str, receiver: str, origin: Origin) -> bool:
+    """Open the receiver's copy if the document was sent to it; whether it was."""
+    store = runtime.event_store()
+    event = fold(document, store.load(f"document-{id_}")).sent
+    party = next((p for p in event.receivers if p.code == receiver), None) if event else None
+    if event is None or party is None:
+        return False
+    # A command of its own: the report's id must stay free for the report.
+    own = b64url(sha256(f"{origin.command_id}#open".encode()).digest())
+    opened = OpenCopy(
+        origin=origin.model_copy(update={"command_id": own, "expected": None}),
+        opening=opening(event, party),
+    )
+    handle(store, copy, copy_id(id_, receiver), opened)
+    return True
 
 
 def _noted_arrival(id_: str, receiver: str, agency: str) -> Done:

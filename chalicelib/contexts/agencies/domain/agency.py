@@ -137,6 +137,7 @@ class TooManySystems(Conflict):
     """An agency registers at most 32 systems here."""
 
     code = "too-many-systems"
+    rule = f"At most {MAX_SYSTEMS} systems an agency"
 
 
 def decide(command: AgencyCommand, state: Agency) -> list[AgencyEvent]:

@@ -1,8 +1,8 @@
 """One receiver's copy of a document: from its opening to its completion, refusal or recall.
 
 The receiver's statuses rise; they may skip steps, as its system does. A recall stands beside them:
-while one is asked, nothing but its answer is taken, and a refused recall leaves the status as it
-was.
+while one is asked, nothing but its answer is taken (and the axis's own receipt, if the copy was
+still on its way), and a refused recall leaves the status as it was.
 """
 
 from typing import Any, Literal

@@ -165,9 +165,17 @@ def _refuse_what_may_not_travel(command: SendDocument) -> None:
 
 
 def _same(one: DocumentSent, other: DocumentSent) -> bool:
-    """Whether two messages send the same document, whenever and by whichever clerk."""
-    blank = {"at": other.at, "staff": None}
-    return one.model_copy(update=blank) == other.model_copy(update=blank)
+    return _essence(one) == _essence(other)
+
+
+def _essence(sent: DocumentSent) -> tuple[object, ...]:
+    """What makes a message this document: not when it comes, by which clerk or over which road.
+
+    Agencies count by their codes: names and spellings change while a message is on its way again.
+    """
+    receivers = {receiver.code for receiver in sent.receivers}
+    fields = (sent.official, sent.attachments, sent.paper_follows, sent.reason)
+    return (sent.sender.code, receivers, *fields)
 
 
 document = Decider("document", DocumentEvent, Document(), decide, evolve)

@@ -138,7 +138,10 @@ class CopyEvent(Event):
 
 
 class CopyOpened(CopyEvent):
-    """A receiver's copy exists; it is on its way."""
+    """A receiver's copy exists; it is on its way.
+
+    Rule: QCVN 102:2016/BTTTT, MessageHeader/To: a document may go to many, and each answers.
+    """
 
     type: Literal["copy.opened"] = "copy.opened"
     reference: str
@@ -157,49 +160,70 @@ class CopyStatus(CopyEvent):
 
 
 class CopyArrived(CopyStatus):
-    """Status 01: the copy is in the receiver's system; no clerk has acted yet."""
+    """Status 01: the copy is in the receiver's system; no clerk has acted yet.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 01.
+    """
 
     type: Literal["copy.arrived"] = "copy.arrived"
     code = "01"
 
 
 class CopyReceptionRefused(CopyStatus):
-    """Status 02: the receiver does not take the copy; `note` is its reason."""
+    """Status 02: the receiver does not take the copy; `note` is its reason.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 02.
+    """
 
     type: Literal["copy.reception_refused"] = "copy.reception_refused"
     code = "02"
 
 
 class CopyReceived(CopyStatus):
-    """Status 03: the copy is registered in the receiver's book of incoming documents."""
+    """Status 03: the copy is registered in the receiver's book of incoming documents.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 03.
+    """
 
     type: Literal["copy.received"] = "copy.received"
     code = "03"
 
 
 class CopyAssigned(CopyStatus):
-    """Status 04: a unit or an officer has been given the copy."""
+    """Status 04: a unit or an officer has been given the copy.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 04.
+    """
 
     type: Literal["copy.assigned"] = "copy.assigned"
     code = "04"
 
 
 class CopyProcessingStarted(CopyStatus):
-    """Status 05: the copy is being worked on."""
+    """Status 05: the copy is being worked on.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 05.
+    """
 
     type: Literal["copy.processing_started"] = "copy.processing_started"
     code = "05"
 
 
 class CopyCompleted(CopyStatus):
-    """Status 06: the work that the copy asked for is done."""
+    """Status 06: the work that the copy asked for is done.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 06.
+    """
 
     type: Literal["copy.completed"] = "copy.completed"
     code = "06"
 
 
 class CopyRecallRequested(CopyStatus):
-    """Status 13: the sender asks for this copy back."""
+    """Status 13: the sender asks for this copy back.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 13.
+    """
 
     type: Literal["copy.recall_requested"] = "copy.recall_requested"
     code = "13"
@@ -208,7 +232,8 @@ class CopyRecallRequested(CopyStatus):
 class CopyRecallAgreed(CopyStatus):
     """Status 15: the receiver gave the copy back and removed it from its book.
 
-    Rule: Decision 28/2018/QĐ-TTg: the receiver removes a recalled document and confirms it.
+    Rule: QCVN 102:2016/BTTTT, processing status 15; Decision 28/2018/QĐ-TTg: the receiver removes
+    a recalled document and confirms it.
     """
 
     type: Literal["copy.recall_agreed"] = "copy.recall_agreed"
@@ -216,7 +241,10 @@ class CopyRecallAgreed(CopyStatus):
 
 
 class CopyRecallRefused(CopyStatus):
-    """Status 16: the receiver keeps the copy; `note` is its reason."""
+    """Status 16: the receiver keeps the copy; `note` is its reason.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 16.
+    """
 
     type: Literal["copy.recall_refused"] = "copy.recall_refused"
     code = "16"

@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime
 
-from chalicelib.contexts.documents.domain.events import AnyCopyEvent, CopyOpened
+from chalicelib.contexts.documents.domain.events import AnyCopyEvent, CopyArrived, CopyOpened
 from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
 
@@ -30,7 +30,12 @@ def evolve(row: Whereabouts | None, event: AnyCopyEvent) -> Whereabouts | None:
     if isinstance(event, CopyOpened):
         return Whereabouts(document=event.document, receiver=event.receiver, sender=event.sender)
     step = Step(code=event.code, note=event.note, at=event.at)
-    return row and row.model_copy(update={"status": event.code, "steps": (*row.steps, step)})
+    if row is None:
+        return None
+    # Asked back on its way: that the copy then arrived is a step, but does not end the asking.
+    late = isinstance(event, CopyArrived) and row.status
+    status = row.status if late else event.code
+    return row.model_copy(update={"status": status, "steps": (*row.steps, step)})
 
 
 answer = Projection(Whereabouts, AnyCopyEvent, evolve, by="document", sort="receiver")

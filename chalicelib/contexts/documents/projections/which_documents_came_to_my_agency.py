@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime
 
-from chalicelib.contexts.documents.domain.events import AnyCopyEvent, CopyOpened
+from chalicelib.contexts.documents.domain.events import AnyCopyEvent, CopyArrived, CopyOpened
 from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
 
@@ -33,6 +33,8 @@ def evolve(row: ReceivedDocument | None, event: AnyCopyEvent) -> ReceivedDocumen
             urgent=event.urgent,
             sent_at=event.at,
         )
+    if row and isinstance(event, CopyArrived) and row.status:
+        return row  # Asked back on its way: that it then arrived does not end the asking.
     return row and row.model_copy(update={"status": event.code, "reported_at": event.at})
 
 

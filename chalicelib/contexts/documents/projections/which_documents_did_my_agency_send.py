@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 from chalicelib.contexts.documents.domain.events import (
     AnyCopyEvent,
     AnyCopyStatus,
+    CopyArrived,
     CopyOpened,
     DocumentSent,
 )
@@ -50,6 +51,8 @@ def evolve(row: SentDocument | None, event: DocumentSent | AnyCopyEvent) -> Sent
             )
         case CopyOpened():
             return row
+        case CopyArrived() if row and event.receiver in row.statuses:
+            return row  # Asked back on its way: that it then arrived does not end the asking.
         case _:
             return row and row.model_copy(
                 update={"statuses": row.statuses | {event.receiver: event.code}}

@@ -1,0 +1,89 @@
+"""DEMO DATA: an invented document from one invented agency to two others."""
+
+from datetime import UTC, date, datetime
+
+from chalicelib.contexts.documents.domain.copy import Opening
+from chalicelib.contexts.documents.domain.document import document_id
+from chalicelib.contexts.documents.domain.events import (
+    Attachment,
+    CopyArrived,
+    CopyAssigned,
+    CopyCompleted,
+    CopyOpened,
+    CopyProcessingStarted,
+    CopyRecallAgreed,
+    CopyRecallRefused,
+    CopyRecallRequested,
+    CopyReceived,
+    CopyReceptionRefused,
+    DocumentSent,
+    OfficialDocument,
+    Party,
+    StaffContact,
+)
+from chalicelib.kernel import Origin
+from chalicelib.privacy.personal import Personal
+
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+LATER = datetime(2026, 1, 3, tzinfo=UTC)
+ORIGIN = Origin(command_id="c1", digest="d1", actor="officer:1", method="jwt", at=AT)
+LATER_ORIGIN = Origin(command_id="c2", digest="d2", actor="officer:2", method="jwt", at=LATER)
+
+SENDER, RECEIVER, OTHER = "Z01", "Z02", "Z03"
+DOCUMENT = document_id(SENDER, date(2026, 1, 2), "1", "QĐ-DEMO")
+REFERENCE = "000.00.00.Z01,2026/01/02,1/QĐ-DEMO"
+
+official = OfficialDocument(
+    reference=REFERENCE,
+    issuer=SENDER,
+    number="1",
+    notation="QĐ-DEMO",
+    promulgated_on=date(2026, 1, 2),
+    subject="Demo document",
+)
+sender = Party(code=SENDER, as_given="000.00.00.Z01", name="Demo agency one")
+receiver = Party(code=RECEIVER, as_given="000.00.00.Z02", name="Demo agency two")
+other = Party(code=OTHER, as_given="Z03", name="Demo agency three")
+attachment = Attachment(name="demo.pdf", media_type="application/pdf", size=4, sha256="0" * 64)
+clerk = Personal[StaffContact](subject="staff-1", value=StaffContact(staff="Demo Clerk"))
+sealed_clerk = Personal[StaffContact](subject="staff-1", sealed="c2VhbGVk", where="copy-demo@1")
+
+sent = DocumentSent(
+    document=DOCUMENT,
+    official=official,
+    sender=sender,
+    receivers=(receiver, other),
+    attachments=(attachment,),
+    staff=clerk,
+    at=AT,
+)
+urgently = official.model_copy(update={"priority": 1})
+sent_urgently = sent.model_copy(update={"official": urgently})
+
+opening = Opening(
+    document=DOCUMENT,
+    sender=SENDER,
+    receiver=RECEIVER,
+    urgent=False,
+    reference=REFERENCE,
+    subject="Demo document",
+    sender_as_given="000.00.00.Z01",
+    receiver_as_given="000.00.00.Z02",
+)
+opened = CopyOpened(at=AT, **opening.model_dump())
+_BETWEEN = {"document": DOCUMENT, "sender": SENDER, "receiver": RECEIVER, "at": AT}
+arrived = CopyArrived(**_BETWEEN)
+reception_refused = CopyReceptionRefused(note="not for us", **_BETWEEN)
+received = CopyReceived(**_BETWEEN)
+assigned = CopyAssigned(**_BETWEEN)
+processing_started = CopyProcessingStarted(**_BETWEEN)
+completed = CopyCompleted(**_BETWEEN)
+recall_requested = CopyRecallRequested(**_BETWEEN)
+recall_agreed = CopyRecallAgreed(**_BETWEEN)
+recall_refused = CopyRecallRefused(note="already acted on", **_BETWEEN)
+"""What befell the first receiver's copy."""
+
+
+def of_other(event):
+    """The same, of the other receiver's copy."""
+    return event.model_copy(update={"receiver": OTHER})

@@ -1,0 +1,395 @@
+import pytest
+from contexts.documents.demo_documents import (
+    LATER_ORIGIN,
+    ORIGIN,
+    OTHER,
+    RECEIVER,
+    SENDER,
+    arrived,
+    assigned,
+    clerk,
+    completed,
+    opened,
+    opening,
+    processing_started,
+    recall_agreed,
+    recall_refused,
+    recall_requested,
+    received,
+    reception_refused,
+)
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from pydantic import ValidationError
+from specification import Given
+
+from chalicelib.contexts.documents.domain.copy import (
+    CODES,
+    REASON_CHARS,
+    RISING,
+    AcceptReception,
+    AgreeRecall,
+    AssignCopy,
+    CompleteProcessing,
+    CopyUnknown,
+    CopyWasRecalled,
+    NoRecallPending,
+    NoteArrival,
+    NotYourCopy,
+    OpenCopy,
+    ReasonMissing,
+    RecallPending,
+    ReceptionWasRefused,
+    RefuseRecall,
+    RefuseReception,
+    RequestRecall,
+    StartProcessing,
+    StatusGoesBack,
+    copy,
+    decide,
+)
+from chalicelib.kernel import Refused
+
+
+def open_it(**fields):
+    return OpenCopy(**({"origin": ORIGIN, "opening": opening} | fields))
+
+
+def note_arrival(**fields):
+    return NoteArrival(**({"origin": ORIGIN, "opening": opening} | fields))
+
+
+def said(kind, agency=RECEIVER, **fields):
+    return kind(**({"origin": ORIGIN, "agency": agency} | fields))
+
+
+accept, assign = said(AcceptReception), said(AssignCopy)
+start, complete = said(StartProcessing), said(CompleteProcessing)
+refuse = said(RefuseReception, note="not for us")
+ask_back = said(RequestRecall, SENDER)
+give_back = said(AgreeRecall)
+keep = said(RefuseRecall, note="already acted on")
+
+# Every state a copy can be in, by the shortest way there.
+ABSENT = []
+OPENED = [opened]
+ARRIVED = [opened, arrived]
+RECEIVED = [opened, arrived, received]
+ASSIGNED = [*RECEIVED, assigned]
+PROCESSING = [*ASSIGNED, processing_started]
+COMPLETED = [*PROCESSING, completed]
+REFUSED = [*ARRIVED, reception_refused]
+ASKED_BACK = [*RECEIVED, recall_requested]
+RECALLED = [*ASKED_BACK, recall_agreed]
+KEPT = [*ASKED_BACK, recall_refused]
+ELSEWHERE = opening.model_copy(update={"subject": "Another subject"})
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(ABSENT, open_it(), [opened], id="a copy is opened"),
+        pytest.param(ABSENT, note_arrival(), [opened, arrived], id="its arrival may come first"),
+        pytest.param(OPENED, note_arrival(), [arrived], id="it arrives"),
+        pytest.param(ARRIVED, open_it(), [], id="it is opened once"),
+        pytest.param(OPENED, open_it(opening=ELSEWHERE), [], id="whatever it is opened with"),
+        pytest.param(REFUSED, open_it(), [], id="a refused copy is not opened again"),
+        pytest.param(RECALLED, open_it(), [], id="nor a recalled one"),
+        pytest.param(ARRIVED, note_arrival(), [], id="01 again is silent"),
+        pytest.param(RECEIVED, note_arrival(), [], id="01 after 03 is silent"),
+        pytest.param(COMPLETED, note_arrival(), [], id="01 after 06 is silent"),
+        pytest.param(REFUSED, note_arrival(), [], id="01 after 02 is silent"),
+        pytest.param(ASKED_BACK, note_arrival(), [], id="01 after 13 is silent"),
+        pytest.param(RECALLED, note_arrival(), [], id="01 after 15 is silent"),
+        pytest.param(
+            OPENED,
+            note_arrival(opening=opening.model_copy(update={"urgent": True, "sender": OTHER})),
+            [arrived],
+            id="a copy stays between those it was opened for",
+        ),
+        pytest.param(
+            [opened, recall_requested],
+            note_arrival(),
+            [arrived],
+            id="a copy asked back on its way may still arrive",
+        ),
+    ],
+)
+def test_arrival(given, when, then):
+    Given(copy, *given).when(when).then(then)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(ARRIVED, accept, [received], id="03 after 01"),
+        pytest.param(OPENED, accept, [received], id="03 when 01 is late"),
+        pytest.param(RECEIVED, assign, [assigned], id="04 after 03"),
+        pytest.param(ASSIGNED, start, [processing_started], id="05 after 04"),
+        pytest.param(RECEIVED, start, [processing_started], id="05 after 03"),
+        pytest.param(PROCESSING, complete, [completed], id="06 after 05"),
+        pytest.param(ARRIVED, complete, [completed], id="06 after 01"),
+        pytest.param(KEPT, assign, [assigned], id="04 after a refused recall"),
+        pytest.param(RECEIVED, accept, [], id="03 twice"),
+        pytest.param(ASSIGNED, assign, [], id="04 twice"),
+        pytest.param(PROCESSING, start, [], id="05 twice"),
+        pytest.param(COMPLETED, complete, [], id="06 twice"),
+        pytest.param(ASKED_BACK, accept, [], id="03 twice, though asked back"),
+        pytest.param(ABSENT, accept, CopyUnknown, id="of no copy"),
+        pytest.param(ARRIVED, said(AcceptReception, OTHER), NotYourCopy, id="by another agency"),
+        pytest.param(ARRIVED, said(AcceptReception, SENDER), NotYourCopy, id="by its sender"),
+        pytest.param(ASSIGNED, accept, StatusGoesBack, id="03 after 04"),
+        pytest.param(PROCESSING, assign, StatusGoesBack, id="04 after 05"),
+        pytest.param(COMPLETED, start, StatusGoesBack, id="05 after 06"),
+        pytest.param(REFUSED, accept, ReceptionWasRefused, id="03 after 02"),
+        pytest.param(REFUSED, complete, ReceptionWasRefused, id="06 after 02"),
+        pytest.param(RECALLED, assign, CopyWasRecalled, id="04 after 15"),
+        pytest.param(RECALLED, accept, CopyWasRecalled, id="03 again after 15"),
+        pytest.param(ASKED_BACK, assign, RecallPending, id="04 while asked back"),
+    ],
+)
+def test_progress(given, when, then):
+    Given(copy, *given).when(when).then(then)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(ARRIVED, refuse, [reception_refused], id="02 after 01"),
+        pytest.param(OPENED, refuse, [reception_refused], id="02 when 01 is late"),
+        pytest.param(
+            [*ARRIVED, recall_requested, recall_refused],
+            refuse,
+            [reception_refused],
+            id="02 after a refused recall",
+        ),
+        pytest.param(REFUSED, refuse, [], id="02 twice"),
+        pytest.param(REFUSED, said(RefuseReception), [], id="02 twice, the second without reason"),
+        pytest.param(ABSENT, refuse, CopyUnknown, id="of no copy"),
+        pytest.param(
+            ARRIVED, said(RefuseReception, OTHER, note="x"), NotYourCopy, id="by another agency"
+        ),
+        pytest.param(ARRIVED, said(RefuseReception), ReasonMissing, id="without reason"),
+        pytest.param(ARRIVED, said(RefuseReception, note=" \n"), ReasonMissing, id="a blank one"),
+        pytest.param(RECEIVED, refuse, StatusGoesBack, id="02 after 03"),
+        pytest.param(COMPLETED, refuse, StatusGoesBack, id="02 after 06"),
+        pytest.param(RECALLED, refuse, CopyWasRecalled, id="02 after 15"),
+        pytest.param([*ARRIVED, recall_requested], refuse, RecallPending, id="02 while asked back"),
+    ],
+)
+def test_reception_refused(given, when, then):
+    Given(copy, *given).when(when).then(then)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(OPENED, ask_back, [recall_requested], id="on its way"),
+        pytest.param(ARRIVED, ask_back, [recall_requested], id="13 after 01"),
+        pytest.param(PROCESSING, ask_back, [recall_requested], id="13 after 05"),
+        pytest.param(COMPLETED, ask_back, [recall_requested], id="13 after 06"),
+        pytest.param(KEPT, ask_back, [recall_requested], id="13 again after 16"),
+        pytest.param(ASKED_BACK, ask_back, [], id="13 twice"),
+        pytest.param(RECALLED, ask_back, [], id="13 after 15"),
+        pytest.param(ABSENT, ask_back, CopyUnknown, id="of no copy"),
+        pytest.param(ARRIVED, said(RequestRecall), NotYourCopy, id="by its receiver"),
+        pytest.param(ARRIVED, said(RequestRecall, OTHER), NotYourCopy, id="by another agency"),
+        pytest.param(REFUSED, ask_back, ReceptionWasRefused, id="13 after 02"),
+    ],
+)
+def test_recall_requested(given, when, then):
+    Given(copy, *given).when(when).then(then)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(ASKED_BACK, give_back, [recall_agreed], id="15"),
+        pytest.param(ASKED_BACK, keep, [recall_refused], id="16"),
+        pytest.param(
+            [opened, recall_requested], give_back, [recall_agreed], id="15 before it arrived"
+        ),
+        pytest.param(RECALLED, give_back, [], id="15 twice"),
+        pytest.param(KEPT, keep, [], id="16 twice"),
+        pytest.param([*KEPT, recall_requested], give_back, [recall_agreed], id="16, then 15"),
+        pytest.param([*KEPT, recall_requested], keep, [recall_refused], id="16, asked again, 16"),
+        pytest.param(ABSENT, give_back, CopyUnknown, id="of no copy"),
+        pytest.param(ASKED_BACK, said(AgreeRecall, SENDER), NotYourCopy, id="by its sender"),
+        pytest.param(
+            ASKED_BACK, said(RefuseRecall, OTHER, note="x"), NotYourCopy, id="by another agency"
+        ),
+        pytest.param(ASKED_BACK, said(RefuseRecall), ReasonMissing, id="16 without reason"),
+        pytest.param(RECEIVED, give_back, NoRecallPending, id="15 that nobody asked for"),
+        pytest.param(RECEIVED, keep, NoRecallPending, id="16 that nobody asked for"),
+        pytest.param(KEPT, give_back, NoRecallPending, id="15 after 16"),
+        pytest.param(REFUSED, give_back, NoRecallPending, id="15 after 02"),
+        pytest.param(RECALLED, keep, CopyWasRecalled, id="16 after 15"),
+    ],
+)
+def test_recall_answered(given, when, then):
+    Given(copy, *given).when(when).then(then)
+
+
+def test_a_status_keeps_what_the_reporter_said_of_it():
+    report = said(
+        StartProcessing,
+        origin=LATER_ORIGIN,
+        note="with the legal unit",
+        reported_at=ORIGIN.at,
+        staff=clerk,
+    )
+    expected = processing_started.model_copy(
+        update={
+            "at": LATER_ORIGIN.at,
+            "note": "with the legal unit",
+            "reported_at": ORIGIN.at,
+            "staff": clerk,
+        }
+    )
+    Given(copy, *RECEIVED).when(report).then([expected])
+
+
+def test_an_urgent_copys_statuses_are_urgent():
+    urgent = open_it(opening=opening.model_copy(update={"urgent": True}))
+    events = decide(urgent, copy.initial)
+    events += decide(accept, copy.fold(events))
+    assert [event.urgent for event in events] == [True, True]
+
+
+def test_a_refused_recall_leaves_the_status():
+    assert copy.fold(KEPT).status == copy.fold(RECEIVED).status == "received"
+
+
+def test_a_reason_has_its_length():
+    said(RefuseReception, note="x" * REASON_CHARS)
+    with pytest.raises(ValidationError):
+        said(RefuseReception, note="x" * (REASON_CHARS + 1))
+
+
+def test_each_status_has_the_code_of_its_event():
+    for events in (ARRIVED, REFUSED, RECEIVED, ASSIGNED, PROCESSING, COMPLETED, RECALLED):
+        assert CODES[copy.fold(events).status] == events[-1].code
+
+
+REPORTERS = st.sampled_from([RECEIVER, RECEIVER, RECEIVER, RECEIVER, SENDER, OTHER])
+ASKERS = st.sampled_from([SENDER, SENDER, SENDER, RECEIVER, OTHER])
+NOTES = st.sampled_from(["a reason", "a reason", ""])
+PROGRESS = {"01": 1, "03": 2, "04": 3, "05": 4, "06": 5}
+"""How far each code is."""
+
+
+class CopyLife(RuleBasedStateMachine):
+    """Whatever is reported in whatever order, the copy stays lawful and repetition is silence.
+
+    The invariants read the events alone, as the other agency would.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.events = []
+
+    # A rule for each wish: hypothesis then also tries lives in which some are never uttered.
+
+    @rule()
+    def is_opened(self):
+        self.obey(open_it())
+
+    @rule(origin=st.sampled_from([ORIGIN, LATER_ORIGIN]))
+    def arrives(self, origin):
+        self.obey(note_arrival(origin=origin))
+
+    @rule(agency=REPORTERS, note=NOTES)
+    def is_not_taken(self, agency, note):
+        self.obey(said(RefuseReception, agency, note=note))
+
+    @rule(agency=REPORTERS)
+    def is_registered(self, agency):
+        self.obey(said(AcceptReception, agency))
+
+    @rule(agency=REPORTERS)
+    def is_assigned(self, agency):
+        self.obey(said(AssignCopy, agency))
+
+    @rule(agency=REPORTERS)
+    def is_worked_on(self, agency):
+        self.obey(said(StartProcessing, agency))
+
+    @rule(agency=REPORTERS)
+    def is_done(self, agency):
+        self.obey(said(CompleteProcessing, agency))
+
+    @rule(agency=ASKERS)
+    def is_asked_back(self, agency):
+        self.obey(said(RequestRecall, agency))
+
+    @rule(agency=REPORTERS)
+    def is_given_back(self, agency):
+        self.obey(said(AgreeRecall, agency))
+
+    @rule(agency=REPORTERS, note=NOTES)
+    def is_kept(self, agency, note):
+        self.obey(said(RefuseRecall, agency, note=note))
+
+    def obey(self, command):
+        before = copy.fold(self.events)
+        try:
+            events = decide(command, before)
+        except Refused:
+            return
+        self.events += events
+        after = copy.fold(self.events)
+        assert decide(command, after) == []
+        if isinstance(command, OpenCopy | NoteArrival):
+            return
+        asker = SENDER if isinstance(command, RequestRecall) else RECEIVER
+        assert command.agency == asker
+        if isinstance(command, RefuseRecall):
+            assert after.status == before.status
+
+    @property
+    def codes(self):
+        return [event.code for event in self.events if event.type != "copy.opened"]
+
+    @invariant()
+    def it_is_opened_once_and_first(self):
+        kinds = [event.type for event in self.events]
+        assert kinds.count("copy.opened") == (1 if kinds else 0)
+        assert kinds[:1] in ([], ["copy.opened"])
+
+    @invariant()
+    def statuses_only_rise(self):
+        steps = [PROGRESS[code] for code in self.codes if code in PROGRESS]
+        assert steps == sorted(set(steps))
+        status = copy.fold(self.events).status
+        if steps and status in RISING:
+            assert CODES[status] == max(code for code in self.codes if code in PROGRESS)
+
+    @invariant()
+    def nothing_follows_02_or_15(self):
+        for last in {"02", "15"} & set(self.codes):
+            assert self.codes.index(last) == len(self.codes) - 1
+
+    @invariant()
+    def what_is_refused_was_not_received(self):
+        if "02" in self.codes:
+            assert not {"03", "04", "05", "06"} & set(self.codes)
+
+    @invariant()
+    def a_recall_is_answered_before_anything_else_is_said(self):
+        asked = False
+        for code in self.codes:
+            if asked:
+                # The axis's own receipt may cross the wish on its way.
+                assert code in {"15", "16", "01"}
+            else:
+                assert code not in {"15", "16"}
+            asked = code == "13" or (asked and code == "01")
+
+    @invariant()
+    def refusals_have_their_reasons(self):
+        for event in self.events:
+            if event.type in {"copy.reception_refused", "copy.recall_refused"}:
+                assert event.note == "a reason"
+
+
+TestCopyLife = CopyLife.TestCase

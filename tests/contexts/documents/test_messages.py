@@ -1,0 +1,143 @@
+import pytest
+from contexts.documents.demo_documents import (
+    DOCUMENT,
+    ORIGIN,
+    OTHER,
+    RECEIVER,
+    SENDER,
+    arrived,
+    assigned,
+    attachment,
+    completed,
+    opening,
+    processing_started,
+    recall_agreed,
+    recall_refused,
+    recall_requested,
+    received,
+    reception_refused,
+    sealed_clerk,
+    sent,
+    sent_urgently,
+)
+from pydantic_core import to_json
+
+from chalicelib.contexts.documents.domain.copy import NoteArrival, copy
+from chalicelib.contexts.documents.messages import (
+    CLOUDEVENT_BYTES,
+    answer,
+    delivered,
+    document_data,
+    route,
+    status_data,
+)
+from chalicelib.delivery.outbox import Message, Notice
+from chalicelib.projector.projection import event_types
+
+
+def notice(agency, *, urgent=False):
+    return Notice(agency=agency, case=DOCUMENT, urgent=urgent)
+
+
+def urgent(event):
+    return event.model_copy(update={"urgent": True})
+
+
+@pytest.mark.parametrize(
+    ("event", "notices"),
+    [
+        pytest.param(sent, [notice(RECEIVER), notice(OTHER)], id="a document: its receivers"),
+        pytest.param(
+            sent_urgently,
+            [notice(RECEIVER, urgent=True), notice(OTHER, urgent=True)],
+            id="an urgent one: by the urgent lane",
+        ),
+        pytest.param(arrived, [notice(SENDER)], id="01: the sender"),
+        pytest.param(reception_refused, [notice(SENDER)], id="02: the sender"),
+        pytest.param(received, [notice(SENDER)], id="03: the sender"),
+        pytest.param(assigned, [notice(SENDER)], id="04: the sender"),
+        pytest.param(processing_started, [notice(SENDER)], id="05: the sender"),
+        pytest.param(completed, [notice(SENDER)], id="06: the sender"),
+        pytest.param(recall_requested, [notice(RECEIVER)], id="13: the receiver"),
+        pytest.param(recall_agreed, [notice(SENDER)], id="15: the sender"),
+        pytest.param(recall_refused, [notice(SENDER)], id="16: the sender"),
+        pytest.param(urgent(received), [notice(SENDER, urgent=True)], id="urgently back"),
+        pytest.param(urgent(recall_requested), [notice(RECEIVER, urgent=True)], id="and back"),
+    ],
+)
+def test_who_hears_of_it(event, notices):
+    assert list(route("any-stream", event)) == notices
+
+
+def test_a_case_keeps_its_lane_from_the_document_to_its_last_status():
+    """Two lanes for one case would let a recall overtake its document."""
+    lanes = {n.urgent for e in (sent_urgently, urgent(recall_requested)) for n in route("", e)}
+    assert lanes == {True}
+
+
+@pytest.mark.parametrize(
+    ("stream", "wanted"),
+    [("document-x", True), ("copy-x.Z02", True), ("agency-Z01", False), ("copying-x", False)],
+)
+def test_which_streams_can_concern_anybody(stream, wanted):
+    assert answer.wants(stream) is wanted
+
+
+def test_an_opened_copy_is_told_to_nobody():
+    assert "copy.opened" not in event_types(answer.events)
+
+
+def message(agency, event):
+    return Message(
+        id="msg_1",
+        agency=agency,
+        lane=f"{agency}#normal",
+        sequence=1,
+        case=DOCUMENT,
+        type=event.type,
+        stream=f"document-{DOCUMENT}",
+        commit=1,
+        index=0,
+        position=1,
+    )
+
+
+def test_a_receipt_for_a_document_means_that_its_copy_arrived():
+    decider, id_, command = delivered(message(RECEIVER, sent), sent, ORIGIN)
+    assert (decider, id_) == (copy, f"{DOCUMENT}.{RECEIVER}")
+    assert command == NoteArrival(origin=ORIGIN, opening=opening)
+    _, id_, command = delivered(message(OTHER, sent), sent, ORIGIN)
+    assert (id_, command.opening.receiver) == (f"{DOCUMENT}.{OTHER}", OTHER)
+
+
+@pytest.mark.parametrize("event", [arrived, recall_requested, recall_agreed])
+def test_a_receipt_for_a_status_means_nothing_more(event):
+    assert delivered(message(SENDER, event), event, ORIGIN) is None
+
+
+def test_what_a_receiver_is_told_of_a_document():
+    told = document_data(sent.model_copy(update={"staff": sealed_clerk}))
+    assert told["document"] == DOCUMENT
+    assert told["official"]["promulgated_on"] == "2026-01-02"
+    assert told["sender"] == {"code": SENDER, "name": "Demo agency one"}
+    assert told["receivers"] == [RECEIVER, OTHER]
+    assert told["attachments"] == [attachment.model_dump()]
+    assert told["sent_at"] == "2026-01-02T03:04:05+00:00"
+    # The clerk's contact is sealed, and opened only where the letter is written.
+    assert "staff" not in told
+    assert b"c2VhbGVk" not in to_json(told)
+    assert len(to_json(told)) < CLOUDEVENT_BYTES
+
+
+def test_what_the_other_side_is_told_of_a_status():
+    note = {"note": "with the legal unit", "reported_at": ORIGIN.at, "staff": sealed_clerk}
+    assert status_data(processing_started.model_copy(update=note)) == {
+        "document": DOCUMENT,
+        "sender": SENDER,
+        "receiver": RECEIVER,
+        "code": "05",
+        "note": "with the legal unit",
+        "reported_at": "2026-01-02T03:04:05+00:00",
+        "at": "2026-01-02T03:04:05+00:00",
+    }
+    assert status_data(arrived)["reported_at"] is None

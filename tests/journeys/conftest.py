@@ -1,0 +1,39 @@
+"""One deployed local stack for all journeys. IAM is enforced, as on AWS."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from journeys.journey import Journey
+
+from infra.api import Api
+from infra.issuer import LocalIssuer
+from infra.stack import LocalStack
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.journey)
+
+
+@pytest.fixture(scope="session")
+def journey(tmp_path_factory):
+    """The deployed system; each test makes agencies of its own, so none sees another's."""
+    folder = tmp_path_factory.mktemp("issuer")
+    with (
+        LocalIssuer(folder) as issuer,
+        LocalStack(report=lambda _line: None) as stack,
+        ExitStack() as agencies,
+    ):
+        stack.deploy(Issuer=issuer.url)
+
+        def token(role, agency):
+            return issuer.token(f"demo-{role}-{agency}", role, agency)
+
+        shared = Journey(stack, issuer, Api(stack.api_url, token), agencies)
+        yield shared
+        # Whatever was asked, no function broke over it.
+        assert [line for line in shared.log() if '"level":"ERROR"' in line] == []
