@@ -1,7 +1,7 @@
-"""From HTTP to view on the local stack: how long until a commit's row is written, at 20 and 40 a second.
+"""From HTTP to view on the local stack: how long until a commit's row is written.
 
-Prints p50 and p99 in milliseconds. The budget is p99 <= 500 ms at 20 commits/s and <= 1,000 ms at 40; it is
-looked at here and never asserted by a test, because it measures the machine as well.
+Prints p50 and p99 in milliseconds at 20 and 40 commits a second. The budget is p99 <= 500 ms and
+<= 1,000 ms; it is looked at here and never asserted by a test, as it measures the machine as well.
 """
 
 import argparse

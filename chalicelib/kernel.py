@@ -14,8 +14,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, TypeAdapter
 class Value(BaseModel):
     """Something that is only its fields: frozen, compared by content, closed to unknown fields."""
 
-    # Validators are built when first used: a cold start pays only for what it does.
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+    # Validators are built when first used, as a cold start pays only for what it does. An error
+    # never quotes what it was given: that may be personal data.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", defer_build=True, hide_input_in_errors=True
+    )
 
 
 class Event(Value):

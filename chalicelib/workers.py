@@ -29,8 +29,8 @@ from chalicelib.text import b64url
 workers = Blueprint(__name__)
 log = Logger(service="lien-thong")
 
-RESERVE_S = 15
-"""Seconds a worker keeps back from its time limit to finish what it has begun."""
+RESERVE_S, DELIVER_RESERVE_S = 15, 80
+"""Seconds a worker keeps back from its time limit to finish what it has begun: the longest post."""
 REACT = "react"
 Failures = dict[str, list[dict[str, str]]]
 
@@ -102,7 +102,7 @@ def deliver(event: dict[str, Any], context: Any) -> Failures:
             _ring_due_lanes()
             continue
         until = runtime.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
-        until -= timedelta(seconds=RESERVE_S)
+        until -= timedelta(seconds=DELIVER_RESERVE_S)
         if not deliverer.serve(body["lane"], context.aws_request_id, until):
             failures.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failures}

@@ -46,7 +46,7 @@ RECOVERY_DAYS = 35  # The longest DynamoDB offers.
 DOORBELLS = ("Sequence", "Project", "React", "Deliver")
 # Each queue: how often a wake-up is tried before it is put aside, and for how many seconds a worker
 # keeps it from the others. AWS wants the latter to be no shorter than the function's timeout.
-QUEUES = {**dict.fromkeys(DOORBELLS, (20, 90)), "Intake": (5, 360)}
+QUEUES = {**dict.fromkeys(DOORBELLS, (20, 90)), "Deliver": (20, 150), "Intake": (5, 360)}
 FUNCTIONS = tuple(GRANTS)
 
 # Errors made by the gateway itself: response type, public code, title, status. The types without a

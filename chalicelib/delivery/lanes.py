@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 LEASE_S = 90
-"""How long a runner may hold a lane without a sign of life: longer than a function may run."""
+"""How long a runner may hold a lane without a sign of life: longer than one post may take."""
 
 
 @dataclass(frozen=True)

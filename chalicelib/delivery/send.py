@@ -20,7 +20,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
 
-CONNECT_S, READ_S = 5.0, 20.0
+CONNECT_S, SEND_S, READ_S = 5.0, 20.0, 20.0
+"""Seconds for connecting, for each pause while the body goes out, and for each in the answer."""
 ANSWER_BYTES = 16 * 1024
 """How much of a receiver's answer is read."""
 ANSWER_S = 20.0
@@ -109,6 +110,8 @@ def _guarded(
     class Guarded(base):  # type: ignore[valid-type,misc]  # The base is urllib3's plain or TLS one.
         def _new_conn(self) -> socket.socket:
             sock = connect(self._dns_host, self.port, self.timeout, loopback=loopback)
+            # urllib3 would hold the whole body to the time-out that is meant for connecting.
+            sock.settimeout(SEND_S)
             for option in self.socket_options or ():
                 sock.setsockopt(*option)
             return sock
