@@ -68,7 +68,7 @@ def _show_where(say: partial[None], stack: LocalStack, api: Api, path: str) -> N
     for what in (path, f"{path}/copies", "/agencies", "/documents?agency=Z01"):
         say(f'  curl -s -H "Authorization: Bearer $TOKEN" "$API{what}"')
     say("\n  other roles:    .venv/bin/python -m infra.issuer SUBJECT ROLE [AGENCY]")
-    say(f"  AWS endpoint:   {stack.endpoint}\n  functions' log: {stack.log}")
+    say(f"  AWS endpoint:   {stack.endpoint}\n  emulator log:   {stack.log}")
 
 
 if __name__ == "__main__":

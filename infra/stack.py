@@ -106,7 +106,7 @@ class LocalStack:
 
     @property
     def log(self) -> Path:
-        """What the emulator and the functions have said."""
+        """What the emulator has said; the functions speak to its CloudWatch Logs."""
         assert self._folder
         return self._folder / "emulator.log"
 
