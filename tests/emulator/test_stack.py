@@ -135,7 +135,7 @@ def test_no_function_can_change_a_commit(stack, function):
     assert found["Item"] == commit
 
 
-def test_the_api_can_add_a_commit_and_count_in_one_transaction(stack):
+def test_the_api_can_add_a_commit_and_claim_its_command_in_one_transaction(stack):
     names = stack.outputs()
     commit = {"stream": {"S": "document-y"}, "number": {"N": "1"}}
     put = {
@@ -144,13 +144,8 @@ def test_the_api_can_add_a_commit_and_count_in_one_transaction(stack):
         "ConditionExpression": "attribute_not_exists(#stream)",
         "ExpressionAttributeNames": {"#stream": "stream"},  # A reserved word.
     }
-    count = {
-        "TableName": names["CountersTable"],
-        "Key": {"name": {"S": "arrivals"}},
-        "UpdateExpression": "ADD reached :one",
-        "ExpressionAttributeValues": {":one": {"N": "1"}},
-    }
-    both = [{"Put": put}, {"Update": count}]
+    claim = {"TableName": names["CommandsTable"], "Item": {"command": {"S": "one"}}}
+    both = [{"Put": put}, {"Put": claim}]
     acting_as(stack, "APIHandler").transact_write_items(TransactItems=both)
     found = stack.client("dynamodb").get_item(TableName=names["EventsTable"], Key=commit)
     assert found["Item"] == commit
