@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from chalicelib.eventstore.store import Commit, Corrupt, EventStore, Place
-from chalicelib.history.pages import Entry, History
+from chalicelib.history.pages import Entry, History, Page
+
+_END_PAGES = 4
 
 
 class Positioned(NamedTuple):
@@ -29,6 +31,7 @@ class Reader:
     store: EventStore
     history: History
     _known: dict[Place, Commit] = field(default_factory=dict, repr=False)
+    _ends: dict[int, list[Page]] = field(default_factory=dict, repr=False)
 
     def after(self, position: int, wanted: Callable[[str], bool]) -> Iterator[Stretch]:
         """Page by page, the commits above `position` whose stream is wanted.
@@ -36,13 +39,25 @@ class Reader:
         Raises:
             Corrupt: a numbered commit is missing or is not the one that was numbered.
         """
-        for page in self.history.pages(position):
+        for page in self._pages(position):
             entries = [
                 (page.first + offset, entry)
                 for offset, entry in enumerate(page.entries)
                 if page.first + offset > position and wanted(entry.stream)
             ]
             yield Stretch(page.next - 1, self._read(entries))
+
+    def _pages(self, position: int) -> Iterator[Page]:
+        """The pages above `position`; a short end of history is read once for all followers."""
+        if position in self._ends:
+            yield from self._ends[position]
+            return
+        end: list[Page] = []
+        for page in self.history.pages(position):
+            end = [*end, page][: _END_PAGES + 1]
+            yield page
+        if len(end) <= _END_PAGES:
+            self._ends[position] = end
 
     def _read(self, entries: list[tuple[int, Entry]]) -> list[Positioned]:
         missing = [entry.place for _, entry in entries if entry.place not in self._known]
