@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo check test clean
+.PHONY: help setup run demo status check test clean
 
 PY := .venv/bin/python
 FLAGS := $(if $(PORT),--port $(PORT)) $(if $(EDXML),--edxml "$(EDXML)")
@@ -19,6 +19,9 @@ run: setup ## The whole system on this machine, up until Ctrl-C; state is kept i
 
 demo: setup ## The same once, from nothing, then stop; fails when a step fails
 	@exec $(PY) -m infra.run --once $(FLAGS)
+
+status: setup ## How the running stack is doing: who is behind, what waits, what is parked
+	@$(PY) -m infra.status
 
 check: setup ## Format, lint, types, layers and unit tests, in seconds
 	@$(PY) -m ruff format --check .

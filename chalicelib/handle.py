@@ -9,6 +9,8 @@ from chalicelib.eventstore.store import (
     Contended,
     EventStore,
     Lost,
+    NumberTaken,
+    Take,
     verify,
 )
 from chalicelib.kernel import Command, Conflict, Decider, Event, Invalid, Value
@@ -68,12 +70,20 @@ def fold(decider: Decider[Any, S, Any], commits: list[Commit], state: S | None =
 
 
 def handle(
-    store: EventStore, decider: Decider[C, S, E], id_: str, command: C, *, claim: bool = False
+    store: EventStore,
+    decider: Decider[C, S, E],
+    id_: str,
+    command: C,
+    *,
+    claim: bool = False,
+    counter: str | None = None,
 ) -> Done:
     """Let the decider answer `command` on stream `category-id_` and keep the answer.
 
     A command that has already written a commit gets that commit again. `claim` guards commands
     whose stream is derived from what they say: their id cannot then write to another stream.
+    `counter` names a gap-free series: the command, which must have a field `number`, is decided
+    with the next number of it, and that number is used up only by the commit that is written.
 
     Raises:
         Refused: the decider, or `IdempotencyKeyReused`, or `PreconditionFailed`.
@@ -88,12 +98,14 @@ def handle(
         if (done := _already(commits, command)) is not None:
             return done
         number = _version(commits, command)
-        events = decider.decide(command, state)
+        take = Take(counter, store.shelf.counter(counter) + 1) if counter else None
+        wish = command.model_copy(update={"number": take.number}) if take else command
+        events = decider.decide(wish, state)
         if not events:
             return Done(stream, number)
         try:
             commit = store.append(
-                stream, commits[-1] if commits else None, events, origin, claim=claim
+                stream, commits[-1] if commits else None, events, origin, take=take, claim=claim
             )
         except Lost as lost:
             fresh = verify([lost.winner], stream, commits[-1] if commits else None)
@@ -101,6 +113,8 @@ def handle(
             # Had it written to this stream, its commit would have been found, or have stood in
             # the way: it wrote to another one.
             raise IdempotencyKeyReused(field="Idempotency-Key") from None
+        except NumberTaken:
+            continue
         except Contended:
             fresh = store.load(stream)[number:]
         else:

@@ -6,19 +6,25 @@ from typing import Any, NamedTuple
 from chalice.app import Blueprint
 
 from chalicelib import runtime
+from chalicelib.contexts.agencies import reactions as reorganisations
 from chalicelib.contexts.agencies import routes as agencies
 from chalicelib.contexts.agencies.projections import (
     how_is_an_agency_reached,
+    which_agencies_did_it_succeed,
     which_agencies_take_part,
+    which_systems_are_connected,
+    which_units_belong_to_an_agency,
 )
 from chalicelib.contexts.documents import letters, messages, reactions
 from chalicelib.contexts.documents import routes as documents
 from chalicelib.contexts.documents.projections import (
     where_is_my_document,
+    which_documents_answer_this_one,
     which_documents_came_to_my_agency,
     which_documents_did_my_agency_send,
     who_takes_part,
 )
+from chalicelib.contexts.operations import routes as operations
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Letter
 from chalicelib.delivery.outbox import Message, Routing
@@ -49,19 +55,24 @@ class Correspondence(NamedTuple):
     delivered: Callable[[Message, Any, Origin], Follow | None]
 
 
-RESOURCES: list[Resource] = [agencies.routes, documents.routes]
+RESOURCES: list[Resource] = [agencies.routes, documents.routes, operations.routes]
 BLUEPRINTS: list[Blueprint] = [identity, *(resource.blueprint for resource in RESOURCES)]
 
 PROJECTIONS: list[Projection[Any]] = [
     which_agencies_take_part.answer,
+    which_units_belong_to_an_agency.answer,
+    which_agencies_did_it_succeed.answer,
+    which_systems_are_connected.answer,
     how_is_an_agency_reached.answer,
     who_takes_part.answer,
     which_documents_did_my_agency_send.answer,
     which_documents_came_to_my_agency.answer,
+    which_documents_answer_this_one.answer,
     where_is_my_document.answer,
 ]
 
 REACTIONS: list[Reaction] = [
+    Reaction("reorganise", event_types(reorganisations.EVENTS), reorganisations.react),
     Reaction("open-copies", event_types(reactions.EVENTS), reactions.react),
 ]
 

@@ -5,6 +5,7 @@ own (`AWS_ENDPOINT_URL`) is boto3's business.
 """
 
 import hmac
+import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Attempts
 from chalicelib.delivery.lanes import Lanes
+from chalicelib.delivery.orders import Orders
 from chalicelib.delivery.outbox import Outbox
+from chalicelib.delivery.parking import Parking
 from chalicelib.delivery.send import Sender
 from chalicelib.delivery.signatures import secret_bytes
 from chalicelib.eventstore.dynamodb import DynamoShelf
@@ -202,6 +205,29 @@ def outbox() -> Outbox:
 def lanes() -> Lanes:
     """How far each receiver has been served."""
     return Lanes(client("dynamodb"), table("lanes"))
+
+
+@cache
+def parking() -> Parking:
+    """What is set aside until an operator releases it."""
+    return Parking(client("dynamodb"), table("parked"), lanes())
+
+
+@cache
+def orders() -> Orders:
+    """What operators ordered."""
+    return Orders(client("dynamodb"), table("commands"))
+
+
+def ring_lane(lane: str, why: str) -> None:
+    """Wake `deliver` for a lane; the same reason wakes it once within five minutes."""
+    name = lane.replace("#", "-")
+    client("sqs").send_message(
+        QueueUrl=queue_url("deliver"),
+        MessageBody=json.dumps({"lane": lane}),
+        MessageGroupId=name,
+        MessageDeduplicationId=f"{name}-{why}",
+    )
 
 
 @cache

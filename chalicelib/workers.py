@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Blueprint
 
@@ -20,6 +21,7 @@ from chalicelib.contexts.documents.intake import Job, take_in
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Deliverer, Letter, NotComposed
 from chalicelib.delivery.outbox import Message
+from chalicelib.delivery.standing import standings
 from chalicelib.eventstore.store import Commit, Place
 from chalicelib.handle import handle
 from chalicelib.http.problems import refused
@@ -66,7 +68,7 @@ def project(_event: dict[str, Any], _context: Any) -> Failures:
     routings = [mail.routing for mail in registry.CORRESPONDENCE]
     grown = runtime.outbox().extend(projector.reader, routings)
     for lane in sorted(grown):
-        _ring_lane(lane, f"head-{runtime.outbox().head(lane)}")
+        runtime.ring_lane(lane, f"head-{runtime.outbox().head(lane)}")
     reached = projector.reader.history.last()
     if reached and runtime.checkpoints().get(REACT) < reached.next - 1:
         _ring_react(reached.next - 1)
@@ -100,6 +102,7 @@ def deliver(event: dict[str, Any], context: Any) -> Failures:
         body = json.loads(record["body"])
         if "lane" not in body:
             _ring_due_lanes()
+            _measure()
             continue
         until = runtime.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
         until -= timedelta(seconds=DELIVER_RESERVE_S)
@@ -159,6 +162,7 @@ def _deliverer() -> Deliverer:
     return Deliverer(
         outbox=runtime.outbox(),
         lanes=runtime.lanes(),
+        parking=runtime.parking(),
         attempts=runtime.attempts(),
         store=runtime.event_store(),
         sender=runtime.sender(),
@@ -167,6 +171,7 @@ def _deliverer() -> Deliverer:
         addresses=registry.address,
         compose=_compose,
         delivered=_delivered,
+        refused=_refused,
         clock=runtime.now,
     )
 
@@ -179,10 +184,16 @@ def _compose(message: Message, commit: Commit, address: Address) -> Letter:
                     return mail.compose(message, commit, event, address)
                 except (ClientError, BotoCoreError):
                     raise
-                except Exception as error:  # A letter that fails holds up its own lane only.
+                except Exception as error:  # A letter that fails holds up its own case only.
                     log.exception("letter not composed", extra={"message_id": message.id})
                     raise NotComposed(type(error).__name__) from error
     raise NotComposed(f"nobody writes letters about {message.type}")
+
+
+def _refused(message: Message, why: str) -> None:
+    """The receiver will not take a message: its case waits until an operator releases it."""
+    about = {"message_id": message.id, "lane": message.lane, "reason": why}
+    log.warning("message parked", extra=about)
 
 
 def _delivered(message: Message, commit: Commit) -> None:
@@ -196,21 +207,43 @@ def _delivered(message: Message, commit: Commit) -> None:
                 handle(runtime.event_store(), *follow)
 
 
-def _ring_lane(lane: str, why: str) -> None:
-    runtime.client("sqs").send_message(
-        QueueUrl=runtime.queue_url("deliver"),
-        MessageBody=json.dumps({"lane": lane}),
-        MessageGroupId=lane.replace("#", "-"),
-        MessageDeduplicationId=f"{lane.replace('#', '-')}-{why}",
-    )
-
-
 def _ring_due_lanes() -> None:
     """Ring every lane with messages that may be tried now: retries, and lost wake-ups."""
     now = runtime.now()
     for lane in runtime.lanes().every():
-        if lane.served < lane.head and (lane.due_at is None or lane.due_at <= now):
-            _ring_lane(lane.lane, f"due-{now.isoformat()}".replace(":", "").replace("+", "-"))
+        if lane.due(now):
+            runtime.ring_lane(
+                lane.lane, f"due-{now.isoformat()}".replace(":", "").replace("+", "-")
+            )
+
+
+def _measure() -> None:
+    """Say how much waits in the lanes and for how long: metrics in the log (CloudWatch EMF).
+
+    The figures without a lane are those that alarms watch; a lane has its own while it is not
+    empty. Agencies' codes are public.
+    """
+    now = runtime.now()
+    lanes = standings(runtime.lanes(), runtime.outbox(), runtime.event_store())
+    for lane in lanes:
+        if lane.depth or lane.parked:
+            name = f"{lane.agency}#{lane.lane}"
+            _emit(lane.depth, lane.oldest_s(now), lane.parked, lane=name)
+    _emit(
+        sum(lane.depth for lane in lanes),
+        max((lane.oldest_s(now) for lane in lanes), default=0),
+        sum(lane.parked for lane in lanes),
+    )
+
+
+def _emit(depth: int, oldest_s: int, parked: int, **dimensions: str) -> None:
+    metrics = EphemeralMetrics(namespace="LienThong/Delivery", service="deliver")
+    for name, value in dimensions.items():
+        metrics.add_dimension(name, value)
+    metrics.add_metric("OutboxDepth", MetricUnit.Count, depth)
+    metrics.add_metric("OldestMessageAge", MetricUnit.Seconds, oldest_s)
+    metrics.add_metric("ParkedMessages", MetricUnit.Count, parked)
+    metrics.flush_metrics()
 
 
 def _ring_react(position: int) -> None:

@@ -75,6 +75,8 @@ _COMMANDS = [
     _table("Events", "PutItem Query BatchGetItem"),
     _table("Commands", "PutItem"),
 ]
+# Registering a copy takes the next arrival number of its receiver's year.
+_NUMBERS = _table("Counters", "GetItem UpdateItem")
 _PERSONAL = [
     _table("SubjectKeys", "GetItem PutItem"),
     _table("ServiceKeys", "GetItem PutItem"),
@@ -85,17 +87,22 @@ _VIEWS = [_table("Views", "BatchGetItem"), _index("Views", "by_sort")]
 GRANTS: dict[str, list[Statement]] = {
     "APIHandler": [
         *_COMMANDS,
+        _NUMBERS,
         *_PERSONAL,
         *_VIEWS,
         _table("Positions", "BatchGetItem"),
-        _table("Checkpoints", "GetItem"),
+        _table("Checkpoints", "GetItem Scan"),
+        _table("History", "Query"),
+        _table("Commands", "GetItem"),
+        _table("Lanes", "GetItem Scan UpdateItem"),
+        _table("Parked", "Query"),
         _table("Outbox", "GetItem"),
         _index("Outbox", "by_message"),
         _table("Attempts", "Query"),
         _table("Submissions", "GetItem PutItem"),
         *_objects("GetObject PutObject", "bodies", "attachments"),
         *_staging("GetObject PutObject DeleteObject"),
-        _rings("Intake"),
+        _rings("Intake", "Deliver"),
     ],
     "Authorize": [],
     "Sequence": [
@@ -131,6 +138,7 @@ GRANTS: dict[str, list[Statement]] = {
         *_PERSONAL,
         *_VIEWS,
         _table("Lanes", "GetItem Scan UpdateItem"),
+        _table("Parked", "Query PutItem DeleteItem"),
         _table("Outbox", "GetItem"),
         _table("Attempts", "PutItem"),
         _table("Checkpoints", "GetItem"),
@@ -140,6 +148,7 @@ GRANTS: dict[str, list[Statement]] = {
     ],
     "Intake": [
         *_COMMANDS,
+        _NUMBERS,
         *_PERSONAL,
         *_VIEWS,
         _table("Checkpoints", "GetItem"),

@@ -42,6 +42,7 @@ def main() -> None:
                     story.step(f"{entered} agencies of the published code list are registered")
                 path = send_file(story, options.edxml) if options.edxml else tell(story)
                 if not options.once:
+                    (FOLDER / "api").write_text(stack.api_url)  # For `make status`.
                     _show_where(say, stack, api, path)
                     signal.pause()
     except KeyboardInterrupt:

@@ -21,6 +21,7 @@ from chalicelib.contexts.documents.edxml.model import (
 )
 from chalicelib.contexts.documents.edxml.parse import parse
 from chalicelib.contexts.documents.edxml.produce import produce_status
+from chalicelib.contexts.documents.submission import id_of_reference
 from chalicelib.history.pages import DynamoHistory
 from chalicelib.kernel import Refused
 from infra.agency import DemoAgency, Received
@@ -99,7 +100,7 @@ class Story:
 
     def _told(self, agency: DemoAgency, message: Received) -> None:
         said = message.data.get("code")
-        what = f"status {said}" if said else str(message.data.get("type"))
+        what = f"status {said}" if said else _kind(message)
         self.step(
             f"  → {agency.code} got {what}: {message.lane} lane no. {message.sequence}, "
             f"signature verified, {message.id}"
@@ -165,8 +166,8 @@ def tell(story: Story) -> str:
 def send_file(story: Story, file: Path) -> str:
     """Send an edXML file as its From agency would; answers with the document's path.
 
-    Its agencies are registered as demo agencies. For a status, a stand-in for the document it
-    answers is sent first.
+    Its agencies are registered as demo agencies. A stand-in for the document that the file is
+    about, where that is another than the file's own, is sent first.
 
     Raises:
         StoryFailed, Problem: the file was refused, or a step did not happen.
@@ -179,6 +180,10 @@ def send_file(story: Story, file: Path) -> str:
         return _refused(story, body)
     if isinstance(message, StatusMessage):
         return _send_status(story, body, message)
+    if message.operation == 1:
+        return _send_revocation(story, body, message)
+    if message.operation == 2:  # noqa: PLR2004 -- BussinessDocType, as the standard numbers it.
+        return _send_update(story, body, message)
     return _send_document(story, body, message)
 
 
@@ -192,6 +197,7 @@ def _send_document(story: Story, body: bytes, message: DocumentMessage) -> str:
     ]
     for warning in message.warnings:
         story.step(f"  note: {warning}")
+    _send_replaced(story, message, sender, receivers)
     sent = _post(story, source, body)
     id_ = sent.location.rsplit("/", 1)[1]
     story.wrote(f"{source} sent {message.document_id}", sent)
@@ -205,7 +211,144 @@ def _send_document(story: Story, body: bytes, message: DocumentMessage) -> str:
         story.step(f"    {receiver.code} read it as edXML, {len(wanted)} file(s), digests equal")
         _show_attempts(story, id_, receiver.code, sender)
     _until_codes(story, sender, id_, ["01"] * len(receivers))
+    if message.replacements:
+        _show_replaced(story, message, source, id_)
     return f"/documents/{id_}"
+
+
+def _send_replaced(
+    story: Story, message: DocumentMessage, sender: DemoAgency, receivers: list[DemoAgency]
+) -> None:
+    """What a document replaces goes first, to those for whom it replaces it."""
+    named: dict[str, set[str]] = {}
+    for each in message.replacements:
+        codes = [canonical(code) for code in each.organ_ids] or [r.code for r in receivers]
+        named.setdefault(each.document_id, set()).update(codes)
+    for reference, codes_ in named.items():
+        _send_stand_in(story, reference, sender, [r for r in receivers if r.code in codes_])
+
+
+def _show_replaced(story: Story, message: DocumentMessage, source: str, id_: str) -> None:
+    for reference in dict.fromkeys(each.document_id for each in message.replacements):
+        path = f"/documents/{id_of_reference(reference)}"
+
+        def later(path: str = path) -> list[dict[str, Any]] | None:
+            found: list[dict[str, Any]] = story.api.get(path, agency=source)["replaced_by"]
+            return found or None
+
+        for each in story.until(f"{reference} to be replaced", later):
+            if each["document"] != id_:
+                raise StoryFailed(f"{reference} is replaced by another document")
+            story.step(f"{reference} is replaced for {' '.join(each['receivers'])}")
+
+
+def _send_revocation(story: Story, body: bytes, message: DocumentMessage) -> str:
+    """A revocation needs its document, which goes first; one receiver then gives it back."""
+    source = canonical(message.from_.organ_id)
+    sender = story.join(source, message.from_.name or source, "cloudevents")
+    receivers = [
+        story.join(canonical(to.organ_id), to.name or to.organ_id, "edxml") for to in message.to
+    ]
+    id_ = _send_stand_in(story, message.document_id, sender, receivers)
+    story.wrote(f"{source} revoked {message.document_id}", _post(story, source, body))
+    for receiver in receivers:
+        _until_operation(story, receiver, 1)
+    agreed = receivers[0].post(story.api, _status_of(receivers[0], id_, "15", "removed"))
+    story.wrote(f"{receivers[0].code} gave it back (15, edXML)", agreed)
+    _until_codes(story, sender, id_, [*["01"] * len(receivers), "15"])
+    _show_copies(story, id_, source, agreed.seen)
+    return f"/documents/{id_}"
+
+
+def _send_update(story: Story, body: bytes, message: DocumentMessage) -> str:
+    """An update needs its document, which goes first to those that the update does not add."""
+    source = canonical(message.from_.organ_id)
+    sender = story.join(source, message.from_.name or source, "cloudevents")
+    types = {
+        canonical(receiver.organ_id): receiver.receiver_type
+        for receiver in (message.update.receivers if message.update else ())
+    }
+    names = {canonical(to.organ_id): to.name or to.organ_id for to in message.to}
+    receivers = {
+        code: story.join(code, names.get(code, code), "edxml") for code in {**names, **types}
+    }
+    before = [receiver for code, receiver in receivers.items() if types.get(code) != "0"]
+    id_ = _send_stand_in(story, message.document_id, sender, before)
+    answered = _post(story, source, body)
+    story.wrote(f"{source} updated {message.document_id}", answered)
+    codes = ["01"] * len(receivers)
+    for code, receiver in receivers.items():
+        if types.get(code) == "0":
+            _until_received(story, receiver, id_)
+            story.step(f"    {code} was added: it has the document")
+            continue
+        order = _until_operation(story, receiver, 2)
+        said = "dropped" if types.get(code) == "1" else f"told, {len(order.attachments)} file(s)"
+        story.step(f"    {code} was {said}")
+        answered = receiver.post(story.api, _status_of(receiver, id_, "15", "done"))
+        story.wrote(f"{code} agreed (15, edXML)", answered)
+        codes.append("15")
+    _until_codes(story, sender, id_, codes)
+    _show_copies(story, id_, source, answered.seen)
+    return f"/documents/{id_}"
+
+
+def _send_stand_in(
+    story: Story, reference: str, sender: DemoAgency, receivers: list[DemoAgency]
+) -> str:
+    """Send a document with that id, as the file's own has never been here; it arrives."""
+    identity = DocumentIdentity.parse(reference)
+    if identity is None or identity.promulgated_on is None:
+        raise StoryFailed(f"no stand-in can be made for {reference!r}")
+    stand_in = {
+        "issuer": identity.issuer,
+        "number": identity.number,
+        "notation": identity.notation,
+        "promulgated_on": identity.promulgated_on.isoformat(),
+        "subject": "Demo: a stand-in for the document that the file is about",
+        "receivers": [receiver.code for receiver in receivers],
+    }
+    story.step(f"the axis has never seen {identity.format()}: a stand-in goes first")
+    try:
+        sent = story.api.call(
+            "POST", "/documents", role="system", agency=sender.code, body=stand_in
+        )
+    except Problem as problem:
+        if problem.body.get("code") != "document-already-sent":
+            raise
+        raise StoryFailed("this state already holds that document: `make clean` first") from problem
+    id_ = sent.location.rsplit("/", 1)[1]
+    story.wrote("stand-in sent", sent)
+    for receiver in receivers:
+        _until_received(story, receiver, id_)
+    _until_codes(story, sender, id_, ["01"] * len(receivers))
+    return id_
+
+
+def _until_operation(story: Story, receiver: DemoAgency, operation: int) -> DocumentMessage:
+    """What the receiver was told with this BussinessDocType."""
+
+    def found() -> DocumentMessage | None:
+        for received in receiver.received:
+            message = _edxml(received)
+            if isinstance(message, DocumentMessage) and message.operation == operation:
+                return message
+        return None
+
+    return story.until(f"BussinessDocType {operation} at {receiver.code}", found)
+
+
+def _edxml(received: Received) -> DocumentMessage | StatusMessage | None:
+    if not received.body.startswith(b"<"):
+        return None
+    return parse(received.body, lambda _header: _Nowhere())
+
+
+def _kind(received: Received) -> str:
+    message = _edxml(received)
+    if isinstance(message, DocumentMessage):
+        return f"a document, BussinessDocType {message.operation}"
+    return str(received.data.get("type"))
 
 
 def _send_status(story: Story, body: bytes, message: StatusMessage) -> str:
@@ -218,29 +361,8 @@ def _send_status(story: Story, body: bytes, message: StatusMessage) -> str:
     source, target = (reporter, addressee) if code == "13" else (addressee, reporter)
     sender = story.join(source, f"Demo agency {source}", "cloudevents")
     receiver = story.join(target, f"Demo agency {target}", "cloudevents")
-    identity = DocumentIdentity.parse(message.response_for.document_id)
-    if identity is None or identity.promulgated_on is None:
-        raise StoryFailed(f"no stand-in can be made for {message.response_for.document_id!r}")
-    stand_in = {
-        "issuer": identity.issuer,
-        "number": identity.number,
-        "notation": identity.notation,
-        "promulgated_on": identity.promulgated_on.isoformat(),
-        "subject": "Demo: a stand-in for the document that the file answers",
-        "receivers": [target],
-    }
     api = story.api
-    story.step(f"the axis has never seen {identity.format()}: a stand-in goes first")
-    try:
-        sent = api.call("POST", "/documents", role="system", agency=source, body=stand_in)
-        id_ = sent.location.rsplit("/", 1)[1]
-        story.wrote("stand-in sent", sent)
-        _until_received(story, receiver, id_)
-        _until_codes(story, sender, id_, ["01"])
-    except Problem as problem:
-        if problem.body.get("code") != "document-already-sent":
-            raise
-        raise StoryFailed("this state already holds that document: `make clean` first") from problem
+    id_ = _send_stand_in(story, message.response_for.document_id, sender, [receiver])
     if code in {"14", "15", "16"}:
         path = f"/documents/{id_}/copies/{target}/statuses"
         asked = api.call("POST", path, role="system", agency=source, body={"code": "13"})
@@ -350,7 +472,7 @@ def _show_copies(story: Story, id_: str, source: str, seen: str) -> None:
         raise StoryFailed("the view did not catch up in time")
     story.step(f"where the document is, true up to position {found['as_of']}:")
     for item in found["items"]:
-        steps = " ".join(step["code"] for step in item["steps"])
+        steps = " ".join(step["code"] or step["change"] for step in item["steps"])
         story.step(f"    {item['receiver']:8} {item['status']}  ({steps})")
 
 

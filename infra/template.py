@@ -34,6 +34,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Json]] = {
         {"index": ("by_message", ("message:S",), "KEYS_ONLY")},
     ),
     "Lanes": (("lane:S", "part:S"), {}),
+    "Parked": (("lane:S", "place:S"), {}),
     "Attempts": (("message:S", "attempt:N"), {}),
     # Erasing a person deletes their key; after one day no backup can bring it back.
     "SubjectKeys": (("subject:S",), {"recovery_days": 1}),
@@ -94,7 +95,7 @@ def build(chalice_template: Json) -> Json:
     api["EndpointConfiguration"] = {"Type": api["EndpointConfiguration"]}
     api["GatewayResponses"] = {kind: _for_sam(answer) for kind, answer in gateway_answers().items()}
     resources |= _tables() | _buckets() | _queues() | _schedules() | _mappings()
-    resources |= _alarms() | _log_alarms()
+    resources |= _alarms() | _log_alarms() | _delivery_alarms()
     resources["MasterKey"] = _master_key()
     template["Parameters"] = deepcopy(PARAMETERS)
     template["Conditions"] = {"Protected": {"Fn::Equals": [{"Ref": "DeletionProtection"}, "on"]}}
@@ -373,6 +374,7 @@ LOG_ALARMS = {
     "ViewStalled": ("Project", "view stalled"),
     "ReactionRefused": ("React", "reaction refused"),
     "LetterNotComposed": ("Deliver", "letter not composed"),
+    "MessageParked": ("Deliver", "message parked"),
 }
 
 
@@ -405,6 +407,33 @@ def _log_alarms() -> Json:
             },
         }
     return made
+
+
+# What `deliver` measures each minute over all lanes, and above which figure somebody should look:
+# half a working day, as a night's maintenance is usual, and more than a busy day leaves behind.
+DELIVERY_ALARMS = {"OldestMessageAge": 4 * 3600, "OutboxDepth": 5_000}
+
+
+def _delivery_alarms() -> Json:
+    """An alarm for each; also when nothing is measured at all, as then nobody serves the lanes."""
+    return {
+        f"{name}Alarm": {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmDescription": f"{name} of the outbox is above {most}, or not measured.",
+                "Namespace": "LienThong/Delivery",
+                "MetricName": name,
+                "Dimensions": [{"Name": "service", "Value": "deliver"}],
+                "Statistic": "Maximum",
+                "Period": 300,
+                "EvaluationPeriods": 3,
+                "Threshold": most,
+                "ComparisonOperator": "GreaterThanThreshold",
+                "TreatMissingData": "breaching",
+            },
+        }
+        for name, most in DELIVERY_ALARMS.items()
+    }
 
 
 def _outputs() -> list[str]:

@@ -10,7 +10,8 @@ class Address(Value):
     """An agency's mailbox: the endpoint of the system that takes its documents.
 
     `public_keys` (Ed25519, raw, base64) verify what the agency sends; `signature` is how the agency
-    wants our messages signed: `v1a` Ed25519, `v1` HMAC under `secret`.
+    wants our messages signed: `v1a` Ed25519, `v1` HMAC under `secret`. `locks` names the
+    agency's systems that are locked.
     """
 
     agency: str
@@ -20,4 +21,10 @@ class Address(Value):
     public_keys: tuple[str, ...] = ()
     signature: Literal["v1a", "v1"] = "v1a"
     secret: Personal[str] | None = None
+    locks: tuple[str, ...] = ()
     listed: Literal["all"] = "all"
+
+    @property
+    def locked(self) -> bool:
+        """Whether this mailbox is locked: nothing may be sent to it, or taken from it."""
+        return self.system in self.locks

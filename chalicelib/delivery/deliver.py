@@ -5,25 +5,33 @@ lead to the same.
 """
 
 import random
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.delivery.address import Address
-from chalicelib.delivery.lanes import Cursor, Lanes, LeaseLost
+from chalicelib.delivery.lanes import Cursor, Lanes, LeaseLost, Pause
 from chalicelib.delivery.outbox import Message, Outbox
-from chalicelib.delivery.send import Answer, Sender
-from chalicelib.delivery.signatures import sign_ed25519, sign_hmac
+from chalicelib.delivery.parking import BEHIND, Parking
+from chalicelib.delivery.send import Answer, Sender, Verdict
+from chalicelib.delivery.signatures import Unauthenticated, sign_ed25519, sign_hmac, verify
 from chalicelib.eventstore.store import Commit, EventStore
 from chalicelib.kernel import Value
 
 RETRY_BASE_S, RETRY_CAP_S = 4, 3_600
 """Full jitter: the n-th wait is anything up to base * 2^(n-1) seconds, and never above the cap."""
+ASKED_CAP_S = 86_400
+"""The longest pause that a receiver can ask for."""
+RECEIPT_BYTES = 4 * 1024
+"""The longest answer that is kept with its signature; a longer one counts as not verified."""
+GONE = "gone"
+"""The reason of a pause that a 410 began."""
 
 
 class NotComposed(Exception):  # noqa: N818 -- named as the fact it states.
-    """No letter can be made of a message; it waits, and its lane with it. The text says why."""
+    """No letter can be made of a message, so it is parked. The text says why."""
 
 
 class Letter(Value):
@@ -33,6 +41,21 @@ class Letter(Value):
     body: bytes
 
 
+class Receipt(Value):
+    """A receiver's signed word that it has a message: evidence, never required.
+
+    The signature is over `{id}.{timestamp}.{body}`. `verified`: made lately, with a key that the
+    agency has registered, about this very message. Only then is `body` kept (base64), at most
+    `RECEIPT_BYTES` of it, so that anybody can check it again.
+    """
+
+    id: str
+    timestamp: str
+    signature: str
+    verified: bool
+    body: str = ""
+
+
 class Attempt(Value):
     """One try to deliver a message. `status` 0: no answer, see `reason`."""
 
@@ -40,6 +63,7 @@ class Attempt(Value):
     status: int
     reason: str
     duration_ms: int
+    receipt: Receipt | None = None
 
 
 @dataclass(frozen=True)
@@ -80,11 +104,12 @@ class Deliverer:
     """Serves lanes.
 
     `addresses` says where an agency is reached, `compose` what is posted, `delivered` tells the
-    context the message came from that it has arrived.
+    context the message came from that it has arrived, `refused` a person that it was parked.
     """
 
     outbox: Outbox
     lanes: Lanes
+    parking: Parking
     attempts: Attempts
     store: EventStore
     sender: Sender
@@ -93,6 +118,7 @@ class Deliverer:
     addresses: Callable[[str], Address | None]
     compose: Callable[[Message, Commit, Address], Letter]
     delivered: Callable[[Message, Commit], None]
+    refused: Callable[[Message, str], None]
     clock: Callable[[], datetime]
 
     def serve(self, lane: str, owner: str, until: datetime) -> bool:
@@ -112,26 +138,72 @@ class Deliverer:
     def _drain(self, cursor: Cursor, owner: str, until: datetime) -> None:
         while True:
             head = self.outbox.head(cursor.lane)
-            while cursor.served < head and self.clock() < until:
+            while (cursor.released or cursor.served < head) and self.clock() < until:
                 now = self.clock()
-                if cursor.due_at and cursor.due_at > now:
+                if cursor.paused or (cursor.due_at and cursor.due_at > now):
                     self.lanes.release(cursor.lane, owner)
                     return
-                message = self.outbox.message(cursor.lane, cursor.served + 1)
-                answer = self._attempt(message)
-                if not answer.delivered:
-                    due_at = self.clock() + wait(cursor.failures + 1, answer.retry_after_s)
-                    self.lanes.postpone(cursor, owner, due_at)
+                step = self._released if cursor.released else self._following
+                moved = step(cursor, owner)
+                if moved is None:
                     return
-                cursor = self.lanes.served(cursor, owner, self.clock())
+                cursor = moved
             self.lanes.release(cursor.lane, owner)
             # A message may have come between the last look and the release, its wake-up spent.
-            if cursor.served >= self.outbox.head(cursor.lane) or self.clock() >= until:
+            waiting = cursor.released or cursor.served < self.outbox.head(cursor.lane)
+            if not waiting or self.clock() >= until:
                 return
             again = self.lanes.lease(cursor.lane, owner, self.clock())
             if again is None:
                 return
             cursor = again
+
+    def _following(self, cursor: Cursor, owner: str) -> Cursor | None:
+        """Deal with the lane's next message; None if the lane has to wait."""
+        message = self.outbox.message(cursor.lane, cursor.served + 1)
+        if cursor.parked and (aside := self.parking.of(cursor.lane, message.case)):
+            # After a rewind a parked message comes by again: it stands where it belongs.
+            if message.sequence in {parked.sequence for parked in aside}:
+                return self.lanes.served(cursor, owner, self.clock())
+            return self.parking.park(cursor, owner, message, BEHIND, self.clock())
+        answer = self._attempt(message)
+        match answer.verdict:
+            case Verdict.TAKEN:
+                return self.lanes.served(cursor, owner, self.clock())
+            case Verdict.REFUSED:
+                moved = self.parking.park(cursor, owner, message, answer.refusal, self.clock())
+                self.refused(message, answer.refusal)
+                return moved
+            case _:
+                self._postpone(cursor, owner, message.agency, answer)
+                return None
+
+    def _released(self, cursor: Cursor, owner: str) -> Cursor | None:
+        """Deal with the first parked message of a released case; None if the lane has to wait."""
+        case = min(cursor.released)
+        aside = self.parking.of(cursor.lane, case)
+        if not aside:
+            return self.parking.settled(cursor, owner, case, self.clock())
+        message = self.outbox.message(cursor.lane, aside[0].sequence)
+        answer = self._attempt(message)
+        match answer.verdict:
+            case Verdict.TAKEN:
+                return self.parking.taken(cursor, owner, aside[0], self.clock())
+            case Verdict.REFUSED:
+                why = answer.refusal
+                moved = self.parking.refused(cursor, owner, aside[0], why, self.clock())
+                self.refused(message, why)
+                return moved
+            case _:
+                self._postpone(cursor, owner, message.agency, answer)
+                return None
+
+    def _postpone(self, cursor: Cursor, owner: str, agency: str, answer: Answer) -> None:
+        """Give the lane back until the receiver may be asked again."""
+        now = self.clock()
+        if answer.verdict is Verdict.GONE:
+            self.lanes.pause(agency, Pause(reason=GONE, at=now, by="axis"))
+        self.lanes.postpone(cursor, owner, now + wait(cursor.failures + 1, answer, now))
 
     def _attempt(self, message: Message) -> Answer:
         place = (message.stream, message.commit)
@@ -140,27 +212,51 @@ class Deliverer:
         address = self.addresses(message.agency)
         if address is None:
             answer = Answer(0, "no-endpoint")
+        elif address.locked:
+            answer = Answer(0, "system-locked")
         else:
             try:
                 letter = self.compose(message, commit, address)
             except NotComposed as failed:
-                answer = Answer(0, f"not-composed: {failed}")
+                answer = Answer(0, f"not-composed: {failed}", final=True)
             else:
                 headers = self._headers(message, letter, address, started)
                 answer = self.sender.post(address.endpoint, headers, letter.body)
-        took = self.clock() - started
+        ended = self.clock()
         self.attempts.add(
             message.id,
             Attempt(
                 at=started,
                 status=answer.status,
                 reason=answer.reason,
-                duration_ms=took // timedelta(milliseconds=1),
+                duration_ms=(ended - started) // timedelta(milliseconds=1),
+                receipt=self._receipt(message, address, answer, ended),
             ),
         )
         if answer.delivered:
             self.delivered(message, commit)
         return answer
+
+    def _receipt(
+        self, message: Message, address: Address | None, answer: Answer, now: datetime
+    ) -> Receipt | None:
+        if address is None or answer.signed is None or not answer.delivered:
+            return None
+        headers, body = answer.signed
+        keys = [b64decode(key) for key in address.public_keys]
+        secrets = [self.open_secret(address)] if address.secret else []
+        verified = headers["webhook-id"] == message.id and len(body) <= RECEIPT_BYTES
+        try:
+            verify(headers, body, keys, secrets, now)
+        except Unauthenticated:
+            verified = False
+        return Receipt(
+            id=headers["webhook-id"],
+            timestamp=headers["webhook-timestamp"],
+            signature=headers["webhook-signature"],
+            verified=verified,
+            body=b64encode(body).decode() if verified else "",
+        )
 
     def _headers(
         self, message: Message, letter: Letter, address: Address, now: datetime
@@ -182,8 +278,15 @@ class Deliverer:
         }
 
 
-def wait(failures: int, retry_after_s: int | None) -> timedelta:
-    """The pause after so many failures in a row: full jitter, at least what the receiver asks."""
+def wait(failures: int, answer: Answer, now: datetime) -> timedelta:
+    """The pause after so many failures in a row: full jitter, at least what the receiver asks.
+
+    There is no last attempt: whoever is down for weeks is still tried every hour, and the age of
+    its oldest message rings an alarm. One who does not let us in is tried every half to whole hour.
+    """
     most = min(RETRY_CAP_S, RETRY_BASE_S * 2 ** min(failures - 1, 20))
-    jitter = random.uniform(0, most)  # noqa: S311 -- spreading load, not a secret.
-    return timedelta(seconds=max(jitter, min(retry_after_s or 0, 86_400)))
+    least = 0
+    if answer.verdict is Verdict.SLOWLY:
+        least, most = RETRY_CAP_S // 2, RETRY_CAP_S
+    jitter = random.uniform(least, most)  # noqa: S311 -- spreading load, not a secret.
+    return timedelta(seconds=max(jitter, min(answer.asked_s(now), ASKED_CAP_S)))

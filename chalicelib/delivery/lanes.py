@@ -1,24 +1,53 @@
-"""Each lane's cursor: how far its receiver is served, who is at it, and when to try again."""
+"""Each lane's cursor: how far its receiver is served, who is at it, and when to try again.
+
+An agency's lanes can be paused, by an operator or because its system answered that it is gone;
+nobody serves them then until an operator resumes them.
+"""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import ClientError
+from pydantic import AwareDatetime
+
+from chalicelib.kernel import Value
 
 LEASE_S = 90
 """How long a runner may hold a lane without a sign of life: longer than one post may take."""
 
 
+KINDS = ("urgent", "normal")
+"""Each agency has a lane of either kind."""
+
+
+class Pause(Value):
+    """Why nothing is posted to an agency: `reason` is `gone` (it answered 410) or an operator's.
+
+    `by` is the operator as commits know them, or `axis`.
+    """
+
+    reason: str
+    at: AwareDatetime
+    by: str
+
+
 @dataclass(frozen=True)
 class Cursor:
-    """A leased lane: `served` is the last sequence number dealt with, `failures` tries since."""
+    """A leased lane: `served` is the last sequence number dealt with, `failures` tries since.
+
+    `parked` messages are set aside; those of `released` cases are posted before any other.
+    """
 
     lane: str
     served: int
     failures: int
     due_at: datetime | None
+    paused: Pause | None = None
+    parked: int = 0
+    released: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -30,6 +59,14 @@ class Lane:
     served: int
     failures: int
     due_at: datetime | None
+    paused: Pause | None = None
+    parked: int = 0
+    released: frozenset[str] = frozenset()
+
+    def due(self, now: datetime) -> bool:
+        """Whether there is something to post that may be posted now."""
+        waiting = self.served < self.head or bool(self.released)
+        return waiting and not self.paused and (self.due_at is None or self.due_at <= now)
 
 
 class LeaseLost(Exception):  # noqa: N818 -- the outcome of a race, not an error.
@@ -53,8 +90,8 @@ class Lanes:
                 {"#o": "owner", "#u": "until"},
                 {
                     ":o": {"S": owner},
-                    ":u": {"S": _text(now + timedelta(seconds=LEASE_S))},
-                    ":now": {"S": _text(now)},
+                    ":u": {"S": moment(now + timedelta(seconds=LEASE_S))},
+                    ":now": {"S": moment(now)},
                 },
             )
         except LeaseLost:
@@ -68,20 +105,20 @@ class Lanes:
         Raises:
             LeaseLost: somebody else holds the lane or has moved it.
         """
-        following = Cursor(cursor.lane, cursor.served + 1, 0, None)
-        self._update(
+        answer = self._update(
             cursor.lane,
             "SET #s = :s, #u = :u REMOVE #f, #d",
             "#o = :o AND (attribute_not_exists(#s) OR #s = :b)",
             {"#o": "owner", "#u": "until", "#s": "served", "#f": "failures", "#d": "due_at"},
             {
                 ":o": {"S": owner},
-                ":u": {"S": _text(now + timedelta(seconds=LEASE_S))},
-                ":s": {"N": str(following.served)},
+                ":u": {"S": moment(now + timedelta(seconds=LEASE_S))},
+                ":s": {"N": str(cursor.served + 1)},
                 ":b": {"N": str(cursor.served)},
             },
         )
-        return following
+        # A pause that came meanwhile is in the answer.
+        return Cursor(cursor.lane, *_progress(answer["Attributes"]))
 
     def postpone(self, cursor: Cursor, owner: str, due_at: datetime) -> None:
         """Give the lane back; nobody tries again before `due_at`.
@@ -97,7 +134,7 @@ class Lanes:
             {
                 ":o": {"S": owner},
                 ":f": {"N": str(cursor.failures + 1)},
-                ":d": {"S": _text(due_at)},
+                ":d": {"S": moment(due_at)},
             },
         )
 
@@ -109,6 +146,56 @@ class Lanes:
         """
         names = {"#o": "owner", "#u": "until"}
         self._update(lane, "REMOVE #o, #u", "#o = :o", names, {":o": {"S": owner}})
+
+    def pause(self, agency: str, pause: Pause) -> None:
+        """Hold both lanes of an agency; a pause that stands already keeps its reason."""
+        for lane in lanes_of(agency):
+            self._update(
+                lane,
+                "SET #p = if_not_exists(#p, :p)",
+                None,
+                {"#p": "paused"},
+                {":p": {"S": pause.model_dump_json()}},
+            )
+
+    def resume(self, agency: str) -> None:
+        """Let both lanes go on, at once."""
+        names = {"#p": "paused", "#f": "failures", "#d": "due_at"}
+        for lane in lanes_of(agency):
+            # Without a pause there is nothing to end, and a retry keeps its time.
+            with suppress(LeaseLost):
+                self._update(lane, "REMOVE #p, #f, #d", "attribute_exists(#p)", names, {})
+
+    def cursor(self, lane: str) -> Cursor:
+        """How a lane stands."""
+        answer = self.dynamodb.get_item(
+            TableName=self.table,
+            Key={"lane": {"S": lane}, "part": {"S": "cursor"}},
+            ConsistentRead=True,
+        )
+        return Cursor(lane, *_progress(answer.get("Item", {})))
+
+    def lane(self, lane: str, head: int) -> Lane:
+        """How a lane with this newest message stands."""
+        found = self.cursor(lane)
+        return Lane(
+            lane, head, found.served, found.failures, found.due_at,
+            found.paused, found.parked, found.released,
+        )  # fmt: skip
+
+    def rewinding(self, lane: str, served: int, to: int) -> dict[str, Any]:
+        """The update that moves a cursor from `served` back to `to`.
+
+        A runner at work finds its cursor moved and leaves the lane to the next.
+        """
+        return {
+            "TableName": self.table,
+            "Key": {"lane": {"S": lane}, "part": {"S": "cursor"}},
+            "UpdateExpression": "SET #s = :t REMOVE #f, #d",
+            "ConditionExpression": "#s = :s",
+            "ExpressionAttributeNames": {"#s": "served", "#f": "failures", "#d": "due_at"},
+            "ExpressionAttributeValues": {":s": {"N": str(served)}, ":t": {"N": str(to)}},
+        }
 
     def every(self) -> Iterator[Lane]:
         """Every lane there is: two small items each, a few hundred agencies."""
@@ -127,17 +214,22 @@ class Lanes:
             yield Lane(lane, head, *_progress(cursors.get(lane, {})))
 
     def _update(
-        self, lane: str, update: str, condition: str, names: dict[str, str], values: dict[str, Any]
+        self,
+        lane: str,
+        update: str,
+        condition: str | None,
+        names: dict[str, str],
+        values: dict[str, Any],
     ) -> Any:
+        given = {"ConditionExpression": condition, "ExpressionAttributeValues": values}
         try:
             return self.dynamodb.update_item(
                 TableName=self.table,
                 Key={"lane": {"S": lane}, "part": {"S": "cursor"}},
                 UpdateExpression=update,
-                ConditionExpression=condition,
                 ExpressionAttributeNames=names,
-                ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
+                **{name: value for name, value in given.items() if value},
             )
         except ClientError as error:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
@@ -145,14 +237,26 @@ class Lanes:
             raise
 
 
-def _progress(item: dict[str, Any]) -> tuple[int, int, datetime | None]:
+def lanes_of(agency: str) -> list[str]:
+    """The names of an agency's lanes."""
+    return [f"{agency}#{kind}" for kind in KINDS]
+
+
+_Progress = tuple[int, int, datetime | None, Pause | None, int, frozenset[str]]
+
+
+def _progress(item: dict[str, Any]) -> _Progress:
     due_at = datetime.fromisoformat(item["due_at"]["S"]) if "due_at" in item else None
     return (
         int(item.get("served", {"N": "0"})["N"]),
         int(item.get("failures", {"N": "0"})["N"]),
         due_at,
+        Pause.model_validate_json(item["paused"]["S"]) if "paused" in item else None,
+        int(item.get("parked", {"N": "0"})["N"]),
+        frozenset(item.get("released", {"SS": []})["SS"]),
     )
 
 
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+def moment(at: datetime) -> str:
+    """A moment as the tables hold it: text that sorts by time."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -5,15 +5,20 @@ changes its mind between check and connect (DNS rebinding) gains nothing. In the
 loopback, and nothing else private, is allowed.
 """
 
+import json
 import re
 import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from math import ceil
 from threading import Timer
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -28,6 +33,11 @@ ANSWER_S = 20.0
 """How long a receiver may take to answer in all, however it spreads its bytes."""
 _NAT64 = IPv6Network("64:ff9b::/96")
 _GLOBAL_UNICAST = IPv6Network("2000::/3")
+_RECEIPT, _HEADER_CHARS = ("webhook-id", "webhook-timestamp", "webhook-signature"), 1_000
+_ERROR = 400
+# A word such as `document-type-unknown` or a gateway's number such as 18. No six digits in a row:
+# telephone and identity numbers are longer.
+_CODE = re.compile(r"(?!.*[0-9]{6})[A-Za-z0-9][A-Za-z0-9._:-]{0,63}", re.ASCII)
 _RETRY_AFTER = re.compile(r"[0-9]{1,9}")
 
 
@@ -35,18 +45,76 @@ class AddressRefused(OSError):  # noqa: N818 -- named as the fact it states.
     """The endpoint's name leads to an address that is not public."""
 
 
+class Verdict(Enum):
+    """What an answer means for its message."""
+
+    TAKEN = "the receiver has it"
+    AGAIN = "not now: try again, with longer and longer pauses"
+    SLOWLY = "the receiver does not let us in: people must mend that, so try again seldom"
+    GONE = "the receiver wants no more posts here until an operator says otherwise"
+    REFUSED = "the receiver will never take this message"
+
+
+_NOT_LET_IN = frozenset({401, 403})
+_GONE = 410
+_NOT_FINAL = frozenset({408, 409, 425, 429})
+"""Refusals that speak of the moment: timeout, conflict, too early, too many."""
+
+
+class Signed(NamedTuple):
+    """A receiver's answer that carries Standard Webhooks headers: its receipt."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
 @dataclass(frozen=True)
 class Answer:
-    """What came of an attempt: the HTTP status, or 0 and the reason why there was none."""
+    """What came of an attempt: the HTTP status, or 0 and the reason why there was none.
+
+    With a status, `reason` is the `code` of a JSON answer, if it has one. `retry_after` is the
+    header of that name: seconds or a moment (RFC 9110, section 10.2.3). `final`: nothing could be
+    sent, and that will not change by itself. `signed` is the receiver's receipt, if it gave one.
+    """
 
     status: int
     reason: str
-    retry_after_s: int | None = None
+    retry_after: int | datetime | None = None
+    final: bool = False
+    signed: Signed | None = None
 
     @property
     def delivered(self) -> bool:
         """The receiver has taken the message."""
-        return 200 <= self.status < 300  # noqa: PLR2004 -- HTTP's class of success.
+        return self.verdict is Verdict.TAKEN
+
+    @property
+    def verdict(self) -> Verdict:
+        """What it means: a 4xx is final unless it speaks of the moment or of our credentials."""
+        match self.status // 100:
+            case _ if self.final:
+                return Verdict.REFUSED
+            case 2:
+                return Verdict.TAKEN
+            case 4 if self.status in _NOT_LET_IN:
+                return Verdict.SLOWLY
+            case 4 if self.status == _GONE:
+                return Verdict.GONE
+            case 4 if self.status not in _NOT_FINAL:
+                return Verdict.REFUSED
+            case _:
+                return Verdict.AGAIN
+
+    @property
+    def refusal(self) -> str:
+        """Why it was refused: status and code, or our own reason."""
+        return f"{self.status} {self.reason}".strip() if self.status else self.reason
+
+    def asked_s(self, now: datetime) -> int:
+        """How many seconds the receiver asks us to wait."""
+        if isinstance(self.retry_after, datetime):
+            return max(0, ceil((self.retry_after - now).total_seconds()))
+        return self.retry_after or 0
 
 
 def permitted(address: str, *, loopback: bool) -> bool:
@@ -178,25 +246,57 @@ class Sender:
                 "POST", url, body=body, headers=dict(headers), redirect=False, preload_content=False
             )
             try:
-                # The status says it all. The body is read so that the connection can be used again.
-                with suppress(HTTPError, OSError):
-                    self._read(response, until)
+                # Read in any case, so that the connection can be used again.
+                body = self._read(response, until)
             finally:
                 # A receiver that talks on is cut off.
                 response.drain_conn() if response.length_remaining == 0 else response.close()
         except (HTTPError, OSError) as error:
             return Answer(0, _why(error))
-        after = response.headers.get("Retry-After", "")
-        return Answer(response.status, "", int(after) if _RETRY_AFTER.fullmatch(after) else None)
+        headers = {
+            name: response.headers[name][:_HEADER_CHARS]
+            for name in _RECEIPT
+            if name in response.headers
+        }
+        signed = Signed(headers, body) if len(headers) == len(_RECEIPT) else None
+        after = _moment(response.headers.get("Retry-After", ""))
+        return Answer(
+            response.status, "" if response.status < _ERROR else _code(body), after, signed=signed
+        )
 
     @staticmethod
-    def _read(response: urllib3.BaseHTTPResponse, until: float) -> None:
-        left = ANSWER_BYTES
-        while left > 0 and monotonic() < until:
-            read = len(response.read1(left, decode_content=False))
-            if not read:
-                return
-            left -= read
+    def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
+        """The answer's body as far as it came; the status stands whatever becomes of it."""
+        body = b""
+        with suppress(HTTPError, OSError):
+            while len(body) < ANSWER_BYTES and monotonic() < until:
+                read = response.read1(ANSWER_BYTES - len(body), decode_content=False)
+                if not read:
+                    break
+                body += read
+        return body
+
+
+def _code(body: bytes) -> str:
+    """The public code in a JSON answer; nothing longer, and nothing that may name a person."""
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    code = str(found.get("code", "")) if isinstance(found, dict) else ""
+    return code if _CODE.fullmatch(code) else ""
+
+
+def _moment(after: str) -> int | datetime | None:
+    """What a Retry-After says; None if it says nothing that we understand."""
+    if _RETRY_AFTER.fullmatch(after):
+        return int(after)
+    try:
+        found = parsedate_to_datetime(after[:64])
+    except ValueError:
+        return None
+    # HTTP's dates are always UTC; one that names no zone is meant so.
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _why(error: BaseException) -> str:

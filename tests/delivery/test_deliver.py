@@ -1,100 +1,26 @@
 """Messages reach a receiver in order, signed, however often somebody dies."""
 
 import math
-from base64 import b64encode
-from datetime import UTC, datetime, timedelta
+from base64 import b64decode
+from datetime import timedelta
 from itertools import count
 from random import Random
 
 import pytest
 from axis import once
-from ballot import BallotEvent, VoteCast
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from ballot import VoteCast
+from delivery.postman import LANE, NOW, PUBLIC, SECRET, SEED
 from faults import Died, Life
 from hypothesis import given
 from hypothesis import strategies as st
 from shelves import DYNAMODB
 
-from chalicelib.delivery.address import Address
-from chalicelib.delivery.deliver import RETRY_BASE_S, RETRY_CAP_S, Deliverer, Letter, wait
-from chalicelib.delivery.lanes import LEASE_S
-from chalicelib.delivery.outbox import Notice, Routing
-from chalicelib.delivery.send import Sender
-from chalicelib.delivery.signatures import verify
+from chalicelib.delivery.deliver import RECEIPT_BYTES, RETRY_BASE_S, RETRY_CAP_S, wait
+from chalicelib.delivery.lanes import LEASE_S, Pause
+from chalicelib.delivery.send import Answer
+from chalicelib.delivery.signatures import sign_ed25519, verify
 
 both = pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
-
-LANE = "G01#normal"
-SEED = bytes(range(32))
-PUBLIC = Ed25519PrivateKey.from_private_bytes(SEED).public_key().public_bytes_raw()
-SECRET = b"a secret of thirty-two bytes ...."
-ROUTE = Routing(
-    BallotEvent, lambda s, e: [Notice(agency=e.voter, case=s, urgent=e.note == "urgent")]
-)
-
-
-class Post:
-    """The deliverer under test, with a clock that tests set."""
-
-    def __init__(self, axis, agency):
-        self.axis = axis
-        self.agency = agency
-        self.now = datetime(2026, 1, 5, 12, tzinfo=UTC)
-        self.arrived = []
-        self.signature = "v1a"
-        self.known = True
-        self.deliverer = Deliverer(
-            outbox=axis.outbox,
-            lanes=axis.lanes,
-            attempts=axis.attempts,
-            store=axis.store,
-            sender=Sender(loopback=True),
-            seed=lambda: SEED,
-            open_secret=lambda _address: SECRET,
-            addresses=self.address,
-            compose=lambda m, c, _a: Letter(
-                content_type="text/plain", body=f"{m.id} {c.seen}".encode()
-            ),
-            delivered=lambda m, c: self.arrived.append((m.id, c.seen)),
-            clock=lambda: self.now,
-        )
-
-    def address(self, agency):
-        if not self.known:
-            return None
-        return Address(
-            agency=agency,
-            system="system-1",
-            endpoint=self.agency.url,
-            profile="cloudevents",
-            public_keys=(b64encode(PUBLIC).decode(),),
-            signature=self.signature,
-        )
-
-    def send(self, *streams, to="G01"):
-        for stream in streams:
-            self.axis.happen(stream, VoteCast(voter=to))
-        self.axis.outbox.extend(self.axis.reader(), [ROUTE])
-
-    def serve(self, owner="a", lane=LANE, until_s=900):
-        return self.deliverer.serve(lane, owner, self.now + timedelta(seconds=until_s))
-
-    def lane(self, name=LANE):
-        return next(lane for lane in self.axis.lanes.every() if lane.lane == name)
-
-    def ids(self, lane=LANE):
-        """The ids of everything in a lane, in order."""
-        head = self.axis.outbox.head(lane)
-        return [self.axis.outbox.message(lane, n).id for n in range(1, head + 1)]
-
-    def got(self):
-        """The ids of everything posted, in order."""
-        return [post.headers["webhook-id"] for post in self.agency.posts]
-
-
-@pytest.fixture
-def post(axis, agency):
-    return Post(axis, agency)
 
 
 @both
@@ -127,7 +53,7 @@ def test_an_agency_may_ask_for_a_shared_secret(post):
 
 
 @both
-@pytest.mark.parametrize("status", [302, 400, 404, 429, 500, 503])
+@pytest.mark.parametrize("status", [302, 408, 409, 425, 429, 500, 503])
 def test_a_failure_stops_the_lane_and_comes_again_when_due(post, status):
     post.send("ballot-1", "ballot-2", "ballot-3")
     post.agency.answer = lambda p: (
@@ -167,6 +93,76 @@ def test_a_receiver_says_how_long_to_wait(post):
     post.agency.answer = lambda _p: (503, {"retry-after": "120"}, b"")
     post.serve()
     assert post.lane().due_at == post.now + timedelta(seconds=120)
+
+
+def test_a_receiver_names_the_moment_to_come_back(post):
+    post.send("ballot-1")
+    post.agency.answer = lambda _p: (429, {"retry-after": "Mon, 05 Jan 2026 12:10:00 GMT"}, b"")
+    post.serve()
+    assert post.lane().due_at == post.now + timedelta(minutes=10)
+    # One that lies in the past asks for nothing.
+    post.now += timedelta(hours=1)
+    post.serve()
+    assert post.now <= post.lane().due_at <= post.now + timedelta(seconds=2 * RETRY_BASE_S)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_who_does_not_let_us_in_is_tried_seldom(post, status):
+    post.send("ballot-1")
+    post.agency.answer = lambda _p: (status, {}, b"")
+    post.serve()
+    pause = (post.lane().due_at - post.now).total_seconds()
+    assert RETRY_CAP_S / 2 <= pause <= RETRY_CAP_S
+    assert (post.lane().served, post.lane().paused) == (0, None)
+
+
+@both
+def test_an_agency_that_is_gone_is_left_alone_until_it_is_resumed(post):
+    post.send("ballot-1", "ballot-2")
+    post.axis.happen("ballot-3", VoteCast(voter="G01", note="urgent"))
+    post.send("ballot-4", to="G02")
+    post.agency.answer = lambda _p: (410, {}, b"")
+    post.serve()
+    assert post.lane().paused == Pause(reason="gone", at=post.now, by="axis")
+    assert post.lane("G01#urgent").paused == post.lane().paused
+    assert post.lane("G02#normal").paused is None
+
+    post.agency.answer = lambda _p: (200, {}, b"")
+    for hours in (0, 24, 240):
+        post.now += timedelta(hours=hours)
+        assert post.serve() is True
+        assert post.serve(lane="G01#urgent") is True
+    assert len(post.got()) == 1
+
+    post.axis.lanes.resume("G01")
+    assert (post.lane().paused, post.lane().failures, post.lane().due_at) == (None, 0, None)
+    for lane in (LANE, "G01#urgent"):
+        post.serve(lane=lane)
+    assert post.got()[1:] == [*post.ids(), *post.ids("G01#urgent")]
+
+
+def test_an_operators_pause_stops_a_run_after_the_message_under_way(post):
+    post.send("ballot-1", "ballot-2")
+    asked = Pause(reason="moving house", at=post.now, by="administrator:a")
+
+    def meanwhile(_post):
+        post.axis.lanes.pause("G01", asked)
+        return 200, {}, b""
+
+    post.agency.answer = meanwhile
+    post.serve()
+    assert post.got() == post.ids()[:1]
+    post.axis.lanes.pause("G01", Pause(reason="gone", at=post.now, by="axis"))
+    assert (post.lane().served, post.lane().paused) == (1, asked)
+
+
+def test_to_resume_what_is_not_paused_changes_nothing(post):
+    post.send("ballot-1")
+    post.agency.answer = lambda _p: (503, {"retry-after": "60"}, b"")
+    post.serve()
+    before = post.lane()
+    post.axis.lanes.resume("G01")
+    assert post.lane() == before
 
 
 def test_a_receiver_that_is_down_for_three_days(post):
@@ -311,6 +307,68 @@ def test_a_message_that_comes_while_the_lane_is_released_is_not_lost(post, where
     assert post.lane().served == 2
 
 
+def receipt(post, *, seed=SEED, about=None, at=None, body=b"taken", sent=None):
+    """A receiver that signs its answer; the seed's public key is the one it has registered."""
+
+    def answer(posted):
+        id_ = about or posted.headers["webhook-id"]
+        now = int((at or post.now).timestamp())
+        headers = {
+            "webhook-id": id_,
+            "webhook-timestamp": str(now),
+            "webhook-signature": sign_ed25519(seed, id_, now, body),
+        }
+        return 200, headers, body if sent is None else sent
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("how", "verified"),
+    [
+        pytest.param({}, True, id="a receipt"),
+        pytest.param({"body": b""}, True, id="of an empty answer"),
+        pytest.param({"seed": bytes(32)}, False, id="with a key nobody registered"),
+        pytest.param({"about": "msg_other"}, False, id="of another message"),
+        pytest.param({"at": NOW - timedelta(minutes=6)}, False, id="of long ago"),
+        pytest.param({"sent": b"changed"}, False, id="of another answer"),
+        pytest.param({"body": b"x" * (RECEIPT_BYTES + 1)}, False, id="of a very long answer"),
+    ],
+)
+def test_a_signed_answer_is_kept_as_evidence(post, how, verified):
+    post.send("ballot-1")
+    post.agency.answer = receipt(post, **how)
+    post.serve()
+    (attempt,) = post.axis.attempts.of(post.ids()[0])
+    assert attempt.receipt.verified == verified
+    assert post.lane().served == 1, "whatever becomes of the receipt, the message has arrived"
+    kept = attempt.receipt
+    if not verified:
+        assert kept.body == ""
+        return
+    headers = {
+        "webhook-id": kept.id,
+        "webhook-timestamp": kept.timestamp,
+        "webhook-signature": kept.signature,
+    }
+    verify(headers, b64decode(kept.body), [PUBLIC], [], post.now)
+
+
+@pytest.mark.parametrize("left_out", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+def test_an_answer_that_is_not_signed_is_no_receipt(post, left_out):
+    post.send("ballot-1")
+    signed = receipt(post)
+
+    def answer(posted):
+        status, headers, body = signed(posted)
+        return status, {n: v for n, v in headers.items() if n != left_out}, body
+
+    post.agency.answer = answer
+    post.serve()
+    (attempt,) = post.axis.attempts.of(post.ids()[0])
+    assert (attempt.status, attempt.receipt) == (200, None)
+
+
 def test_without_an_endpoint_a_message_waits(post):
     post.send("ballot-1")
     post.known = False
@@ -320,6 +378,20 @@ def test_without_an_endpoint_a_message_waits(post):
     assert (attempt.status, attempt.reason) == (0, "no-endpoint")
 
     post.known = True
+    post.now = post.lane().due_at
+    post.serve()
+    assert post.got() == post.ids()
+
+
+def test_to_a_locked_system_nothing_is_sent_until_it_is_unlocked(post):
+    post.send("ballot-1")
+    post.locks = ("system-1",)
+    post.serve()
+    assert (post.got(), post.lane().served, post.lane().parked) == ([], 0, 0)
+    (attempt,) = post.axis.attempts.of(post.ids()[0])
+    assert (attempt.status, attempt.reason) == (0, "system-locked")
+
+    post.locks = ("system-2",)
     post.now = post.lane().due_at
     post.serve()
     assert post.got() == post.ids()
@@ -346,7 +418,7 @@ def test_an_empty_lane_is_served_by_doing_nothing(post):
 
 @given(st.integers(1, 10_000), st.none() | st.integers(0, 10**9))
 def test_waits_are_bounded(failures, asked):
-    seconds = wait(failures, asked).total_seconds()
+    seconds = wait(failures, Answer(503, "", asked), NOW).total_seconds()
     least = min(asked or 0, 86_400)
     assert (
         least <= seconds <= max(least, min(RETRY_CAP_S, RETRY_BASE_S * 2 ** min(failures - 1, 20)))
@@ -355,8 +427,9 @@ def test_waits_are_bounded(failures, asked):
 
 def test_waits_grow_and_are_spread(monkeypatch):
     monkeypatch.setattr("random.uniform", Random(7).uniform)  # noqa: S311 -- a test's dice.
-    early = [wait(1, None).total_seconds() for _ in range(200)]
-    late = [wait(12, None).total_seconds() for _ in range(200)]
+    busy = Answer(503, "")
+    early = [wait(1, busy, NOW).total_seconds() for _ in range(200)]
+    late = [wait(12, busy, NOW).total_seconds() for _ in range(200)]
     assert 1 < sum(early) / 200 < 3
     assert 1_400 < sum(late) / 200 < 2_200
     assert len(set(late)) > 190

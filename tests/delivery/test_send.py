@@ -2,6 +2,7 @@
 
 import socket
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from threading import Thread
 from time import monotonic
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.delivery.send import ANSWER_BYTES, Answer, Sender, permitted
+from chalicelib.delivery.send import ANSWER_BYTES, Answer, Sender, Verdict, permitted
 
 HEADERS = {"webhook-id": "msg_1"}
 PUBLIC = "93.184.216.34"
@@ -82,6 +83,20 @@ def test_only_2xx_is_delivered(local, agency, status):
     assert (answer.status, answer.delivered) == (status, status < 300)
 
 
+@pytest.mark.parametrize(
+    ("verdict", "statuses"),
+    [
+        (Verdict.TAKEN, [200, 201, 204, 299]),
+        (Verdict.AGAIN, [0, 100, 302, 308, 408, 409, 425, 429, 500, 502, 503, 504, 599]),
+        (Verdict.SLOWLY, [401, 403]),
+        (Verdict.GONE, [410]),
+        (Verdict.REFUSED, [400, 402, 404, 405, 411, 413, 415, 422, 451, 499]),
+    ],
+)
+def test_what_an_answer_means(verdict, statuses):
+    assert {Answer(status, "").verdict for status in statuses} == {verdict}
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(local, agency, status):
     agency.answer = lambda _p: (status, {"location": "http://169.254.169.254/latest"}, b"")
@@ -102,7 +117,10 @@ def test_redirects_are_not_followed(local, agency, status):
         ("1.5", None),
         ("9" * 5_000, None),
         ("\u0663", None),
-        ("Wed, 21 Oct 2026 07:28:00 GMT", None),
+        ("Wed, 21 Oct 2026 07:28:00 GMT", datetime(2026, 10, 21, 7, 28, tzinfo=UTC)),
+        ("Wed, 21 Oct 2026 07:28:00 -0000", datetime(2026, 10, 21, 7, 28, tzinfo=UTC)),
+        ("Wed, 41 Oct 2026 07:28:00 GMT", None),
+        ("Wed, 21 Oct " + "9" * 5_000, None),
     ],
 )
 def test_how_long_a_receiver_asks_us_to_wait(local, agency, said, heard):

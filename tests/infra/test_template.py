@@ -141,6 +141,20 @@ def test_what_a_worker_logs_for_a_person_has_an_alarm(built):
         assert f'"{message}"' in said
 
 
+def test_what_waits_too_long_or_is_too_much_has_an_alarm(built):
+    measured = Path("chalicelib/workers.py").read_text(encoding="utf-8")
+    watched = {
+        alarm["MetricName"]: alarm
+        for alarm in of_type(built, "AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "LienThong/Delivery"
+    }
+    assert watched.keys() == {"OldestMessageAge", "OutboxDepth"}
+    for name, alarm in watched.items():
+        assert f'add_metric("{name}"' in measured
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": "deliver"}]
+        assert alarm["TreatMissingData"] == "breaching"
+
+
 def test_a_wake_up_is_hidden_at_least_as_long_as_its_worker_may_run(built):
     limits = dict.fromkeys(template.DOORBELLS, 60) | {"Deliver": 120, "Intake": 300}
     for name, seconds in limits.items():

@@ -1,34 +1,75 @@
 """Agencies over HTTP: the register and the systems behind it."""
 
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, timedelta, timezone
+from functools import cache
+from hashlib import sha256
 from typing import Any, Literal
 
 from chalice.app import Response
-from pydantic import SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from chalicelib import runtime
-from chalicelib.agency_code import canonical, parse
+from chalicelib.agency_code import CanonicalCode, canonical, parse
 from chalicelib.contexts.agencies.domain.agency import (
-    DOCUMENTS,
     Agency,
     AgencyNotRegistered,
+    CorrectValidity,
+    DissolveAgency,
     Endpoint,
+    FirstDay,
+    Line,
+    LockSystem,
+    MergeAgency,
+    MoveAgency,
     PublicKeys,
     RegisterAgency,
     RegisterSystem,
+    RenameAgency,
+    RotateKeys,
     Token,
+    UnlockSystem,
     agency,
+    ancestors_of,
+    heirs_of,
 )
-from chalicelib.contexts.agencies.domain.events import AgencySystemRegistered
-from chalicelib.contexts.agencies.projections import which_agencies_take_part
+from chalicelib.contexts.agencies.domain.events import DOCUMENTS, ReorganisationOrdered, Step
+from chalicelib.contexts.agencies.domain.reorganisation import (
+    MAX_STEPS,
+    OrderReorganisation,
+    WantedStep,
+    command_of,
+    rehearse,
+    reorganisation,
+    step_id,
+)
+from chalicelib.contexts.agencies.projections import (
+    which_agencies_did_it_succeed,
+    which_agencies_take_part,
+    which_systems_are_connected,
+    which_units_belong_to_an_agency,
+)
 from chalicelib.delivery.signatures import secret_bytes
+from chalicelib.eventstore.store import Commit
 from chalicelib.handle import fold, handle
 from chalicelib.http.identity import ROLES
 from chalicelib.http.paging import listing, page_request
 from chalicelib.http.resource import Resource, accepted, created, ok
-from chalicelib.kernel import Value
+from chalicelib.kernel import NotFound, Origin, Refused, Value
 from chalicelib.privacy.personal import Personal
+from chalicelib.projector.projection import Projection
 
 routes = Resource(__name__)
+
+_REACT = "react"
+"""The checkpoint of the worker that carries out what follows from events."""
+_ID = re.compile(r"[0-9a-f]{26}")
+_ALL = 1_000
+"""Rows of a page when all of a list is counted."""
+
+HANOI = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
+"""Whose days the register is kept in; it has had no summer time since 1975."""
 
 
 class SystemRequest(Value):
@@ -50,6 +91,39 @@ class SystemRequest(Value):
         if secret:
             secret_bytes(secret.get_secret_value())
         return secret
+
+
+class MoveRequest(Value):
+    """The body of `PUT /agencies/{code}/parent`; `parent` null puts the agency at the top."""
+
+    parent: CanonicalCode | None
+    effective_on: date
+    source: str
+    note: str = ""
+
+
+class MergeRequest(Value):
+    """The body of `PUT /agencies/{code}/successor`."""
+
+    successor: CanonicalCode
+    effective_on: date
+    source: str
+    note: str = ""
+
+
+class ReorganisationRequest(Value):
+    """The body of `POST /reorganisations`: a dry run unless it is said that it is not."""
+
+    dry_run: bool = True
+    effective_on: FirstDay
+    source: Line
+    steps: tuple[WantedStep, ...] = Field(min_length=1, max_length=MAX_STEPS)
+
+
+class ReorganisationUnknown(NotFound):
+    """There is no such reorganisation."""
+
+    code = "reorganisation-unknown"
 
 
 @routes.post("/agencies", allow={"administrator"})
@@ -94,6 +168,67 @@ def read_agency(code: str) -> Response:
     return ok(_entry(state, show_systems=show_systems), version=len(commits))
 
 
+@routes.get("/agencies/{code}/units", allow=set(ROLES))
+def list_units(code: str) -> Response:
+    """The units directly under an agency, by code, those that ended too. Query: paging."""
+    return _list(which_units_belong_to_an_agency.answer, code)
+
+
+@routes.get("/agencies/{code}/predecessors", allow=set(ROLES))
+def list_predecessors(code: str) -> Response:
+    """The agencies that were merged into this one, by code. Query: paging."""
+    return _list(which_agencies_did_it_succeed.answer, code)
+
+
+@routes.put("/agencies/{code}/name", allow={"administrator"})
+def rename_agency(code: str) -> Response:
+    """Enter a new name with its first day; the old one is kept. 202, 404, or 409."""
+    return _change(code, routes.command(RenameAgency, code=canonical(code)))
+
+
+@routes.put("/agencies/{code}/parent", allow={"administrator"})
+def move_agency(code: str) -> Response:
+    """Put an agency under another one, or at the top. 202, 404, or 409 `hierarchy-loops`."""
+    asked = routes.json(MoveRequest)
+    command = routes.build(
+        MoveAgency,
+        **asked.model_dump(),
+        code=canonical(code),
+        origin=routes.origin(),
+        ancestors=ancestors_of(asked.parent, _find),
+        parent_ended=asked.parent is not None and _find(asked.parent).ended is not None,
+    )
+    return _change(code, command)
+
+
+@routes.put("/agencies/{code}/validity", allow={"administrator"})
+def correct_validity(code: str) -> Response:
+    """Say between which days the agency's code is good. 202, 404, or 409 `agency-ended`."""
+    return _change(code, routes.command(CorrectValidity, code=canonical(code)))
+
+
+@routes.put("/agencies/{code}/dissolution", allow={"administrator"})
+def dissolve_agency(code: str) -> Response:
+    """End an agency that nobody succeeds. 202, 404, or 409 `agency-ended`."""
+    return _change(code, routes.command(DissolveAgency, code=canonical(code)))
+
+
+@routes.put("/agencies/{code}/successor", allow={"administrator"})
+def merge_agency(code: str) -> Response:
+    """Merge an agency into its successor. 202, 404, or 409 `succession-loops`, `agency-ended`."""
+    asked = routes.json(MergeRequest)
+    heirs = heirs_of(asked.successor, _find)
+    command = routes.build(
+        MergeAgency,
+        **asked.model_dump(),
+        code=canonical(code),
+        origin=routes.origin(),
+        heirs=heirs,
+        heir_dissolved=bool(heirs) and _find(heirs[-1]).ended == "dissolved",
+    )
+    return _change(code, command)
+
+
 @routes.put("/agencies/{code}/systems/{system}", allow={"administrator"})
 def register_system(code: str, system: str) -> Response:
     """Say how a system of the agency is reached. 202, or 404 `agency-not-registered`."""
@@ -112,17 +247,200 @@ def register_system(code: str, system: str) -> Response:
     return accepted(handle(runtime.event_store(), agency, code, command))
 
 
+@routes.post("/reorganisations", allow={"administrator"})
+def reorganise() -> Response:
+    """Rehearse a reorganisation (200, a report), or order it: 201, 409 if a step cannot be."""
+    asked, origin = routes.json(ReorganisationRequest), routes.origin()
+    id_ = sha256(origin.command_id.encode()).hexdigest()[:26]
+    order = ReorganisationOrdered(
+        reorganisation=id_,
+        effective_on=asked.effective_on,
+        source=asked.source,
+        steps=tuple(Step(**step.model_dump()) for step in asked.steps),
+    )
+    order, report = rehearse(order, origin, cache(_find), _units)
+    conflicts = [one for one in report if one.outcome == "conflict"]
+    if asked.dry_run:
+        return ok(
+            {
+                "steps": [one.model_dump() for one in report if one not in conflicts],
+                "conflicts": [one.model_dump() for one in conflicts],
+            }
+        )
+    command = OrderReorganisation(
+        origin=origin,
+        conflicts=tuple(f"step {one.step}: {one.problem}" for one in conflicts),
+        **order.model_dump(exclude={"type"}),
+    )
+    done = handle(runtime.event_store(), reorganisation, id_, command)
+    return created(done, f"/reorganisations/{id_}")
+
+
+@routes.get("/reorganisations/{reorganisation_id}", allow={"administrator", "auditor"})
+def see_reorganisation(reorganisation_id: str) -> Response:
+    """How far a reorganisation is: what became of each step, from the agencies' own streams."""
+    if not _ID.fullmatch(reorganisation_id):
+        raise ReorganisationUnknown
+    commits = runtime.event_store().load(f"reorganisation-{reorganisation_id}")
+    order = fold(reorganisation, commits).ordered
+    if order is None:
+        raise ReorganisationUnknown
+    place = commits[0].place
+    position = runtime.history().positions([place]).get(place)
+    over = position is not None and runtime.checkpoints().get(_REACT) >= position
+    load = cache(_commits)
+    steps = [_progress(order, n, load, over=over) for n in range(1, len(order.steps) + 1)]
+    return ok(
+        {
+            "effective_on": order.effective_on,
+            "source": order.source,
+            "waiting": sum(step["state"] == "waiting" for step in steps),
+            "steps": steps,
+        },
+        version=len(commits),
+    )
+
+
+def _progress(
+    order: ReorganisationOrdered, number: int, load: Callable[[str], list[Commit]], *, over: bool
+) -> dict[str, Any]:
+    """What became of a step; `over`: it had its turn, and will have no other."""
+    step, own = order.steps[number - 1], step_id(order, number)
+    commits = load(step.code)
+    shown = {"step": number, "act": step.act, "code": step.code, "problem": None, "seen": None}
+    if wrote := next((commit for commit in commits if commit.command == own), None):
+        return {**shown, "state": "done", "seen": wrote.seen}
+    if not over:
+        return {**shown, "state": "waiting"}
+    try:
+        events = agency.decide(command_of(order, number, _onlooker()), fold(agency, commits))
+    except Refused as refusal:
+        return {**shown, "state": "refused", "problem": refusal.code}
+    return {**shown, "state": "refused" if events else "so"}
+
+
+def _onlooker() -> Origin:
+    """Somebody who only wants to know what would be decided."""
+    return Origin(command_id="", digest="", actor="", method="operator", at=runtime.now())
+
+
+def _units(code: str) -> Iterator[str]:
+    cursor: str | None = None
+    while True:
+        page = runtime.views().page(
+            which_units_belong_to_an_agency.answer, by=code, limit=_ALL, cursor=cursor
+        )
+        yield from (item["code"] for item in page.items)
+        if (cursor := page.next) is None:
+            return
+
+
+def _commits(code: str) -> list[Commit]:
+    return runtime.event_store().load(f"agency-{code}")
+
+
+def _find(code: str) -> Agency:
+    return fold(agency, _commits(code))
+
+
+def _list(question: Projection[Any], code: str) -> Response:
+    asked = page_request(routes.query())
+    page = runtime.views().page(
+        question, by=canonical(code), limit=asked.limit, cursor=asked.cursor, seen=asked.seen
+    )
+    return listing(page.items, page.next, page.as_of, stale=page.stale)
+
+
+def _change(code: str, command: Any) -> Response:
+    return accepted(handle(runtime.event_store(), agency, canonical(code), command))
+
+
+@routes.put("/agencies/{code}/systems/{system}/keys", allow={"administrator"})
+def rotate_keys(code: str, system: str) -> Response:
+    """Add a key; those before it retire after an overlap. 202, 404, 409 `too-many-keys`."""
+    return _change(code, routes.command(RotateKeys, code=canonical(code), system=system))
+
+
+@routes.put("/agencies/{code}/systems/{system}/lock", allow={"administrator"})
+def lock_system(code: str, system: str) -> Response:
+    """Let a system neither send nor receive. 202, or 404 `system-unknown`."""
+    return _change(code, routes.command(LockSystem, code=canonical(code), system=system))
+
+
+@routes.delete("/agencies/{code}/systems/{system}/lock", allow={"administrator"})
+def unlock_system(code: str, system: str) -> Response:
+    """Let a system send and receive again. 202, or 404 `system-unknown`."""
+    return _change(code, routes.command(UnlockSystem, code=canonical(code), system=system))
+
+
+@routes.get("/systems", allow={"administrator", "auditor"})
+def list_systems() -> Response:
+    """The systems by agency. Query: `kind` (of system), `level` (of agency), paging."""
+    query = routes.query()
+    asked = page_request(query)
+    page = runtime.views().page(
+        which_systems_are_connected.answer,
+        by="all",
+        limit=asked.limit,
+        cursor=asked.cursor,
+        seen=asked.seen,
+        keep=lambda row: (
+            query.get("kind") in {None, row["kind"]}
+            and query.get("level") in {None, str(row["level"])}
+        ),
+    )
+    return listing(page.items, page.next, page.as_of, stale=page.stale)
+
+
+@routes.get("/systems/summary", allow=set(ROLES))
+def summarize_systems() -> Response:
+    """How many of today's agencies have a system connected. True at `as_of`, or a moment later."""
+    seen = routes.query().get("seen")
+    page = first = runtime.views().page(
+        which_agencies_take_part.answer, by="all", limit=_ALL, seen=seen
+    )
+    rows = page.items
+    while page.next:
+        page = runtime.views().page(
+            which_agencies_take_part.answer, by="all", limit=_ALL, cursor=page.next
+        )
+        rows += page.items
+    today = runtime.now().astimezone(HANOI).date()
+    found = which_agencies_take_part.connected(rows, today)
+    return ok({**found, "on": today, "as_of": first.as_of, "stale": first.stale})
+
+
 def _entry(state: Agency, *, show_systems: bool) -> dict[str, Any]:
     if state.entry is None:
         raise AgencyNotRegistered
     shown = state.entry.model_dump(exclude={"type"})
     shown["old_code"] = parse(state.entry.given).to_old()
+    latest = state.names[-1]
+    shown |= {
+        "name": latest.name,
+        "name_english": latest.name_english,
+        "names": [name.model_dump() for name in state.names],
+        "parent": state.parent,
+        "parents": [place.model_dump() for place in state.parents],
+        "valid_from": state.valid_from,
+        "valid_to": state.valid_to,
+        "dissolved": state.ended == "dissolved",
+        "successor": state.successor,
+        "heirs": heirs_of(state.successor, _find),
+    }
     shown["has_system"] = bool(state.systems)
     if show_systems:
-        shown["systems"] = [_system(state.systems[name]) for name in sorted(state.systems)]
+        shown["systems"] = [_system(state, name) for name in sorted(state.systems)]
     return shown
 
 
-def _system(system: AgencySystemRegistered) -> dict[str, Any]:
-    shown = system.model_dump(exclude={"type", "code", "secret", "secret_print"})
-    return {**shown, "has_secret": system.secret is not None}
+def _system(state: Agency, name: str) -> dict[str, Any]:
+    system, keys = state.systems[name], state.keys[name]
+    shown = system.model_dump(exclude={"type", "code", "secret", "secret_print", "at"})
+    return {
+        **shown,
+        "public_keys": [window.key for window in keys],
+        "keys": [window.model_dump() for window in keys],
+        "locked": state.locked.get(name, False),
+        "has_secret": system.secret is not None,
+    }

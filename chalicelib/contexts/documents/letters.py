@@ -13,9 +13,13 @@ from botocore.exceptions import ClientError
 from chalicelib import runtime
 from chalicelib.contexts.documents import files
 from chalicelib.contexts.documents.domain.copy import copy
+from chalicelib.contexts.documents.domain.document import Document, document
 from chalicelib.contexts.documents.domain.events import (
     AnyCopyStatus,
+    Change,
+    CopyChangeOrdered,
     CopyRecallRequested,
+    DocumentAmended,
     DocumentSent,
     Party,
     StaffContact,
@@ -28,6 +32,8 @@ from chalicelib.contexts.documents.messages import (
     CLOUDEVENT_BYTES,
     Told,
     document_data,
+    order_data,
+    replaced_for,
     status_data,
 )
 from chalicelib.contexts.documents.projections import who_takes_part
@@ -42,6 +48,10 @@ EDXML_TYPE = "application/xml; charset=utf-8"
 CLOUDEVENT_TYPE = "application/cloudevents+json; charset=utf-8"
 EDXML_BYTES = 50 * 1024 * 1024
 """The largest edXML that is sent as a body."""
+OPERATIONS: dict[Change, int] = {"revocation": 1, "amendment": 2, "removal": 2}
+"""BussinessDocType of an order."""
+REPLACEMENT = 3
+"""BussinessDocType of a document that replaces others."""
 
 
 class LetterTooLarge(Exception):  # noqa: N818 -- named as the fact it states.
@@ -55,7 +65,7 @@ def compose(message: Message, commit: Commit, event: Told, address: Address) -> 
         LetterTooLarge: an edXML message over `EDXML_BYTES`.
     """
     if address.profile == "edxml":
-        return Letter(content_type=EDXML_TYPE, body=_rendered(message, event))
+        return Letter(content_type=EDXML_TYPE, body=_rendered(message, commit, event))
     return Letter(content_type=CLOUDEVENT_TYPE, body=_cloudevent(message, commit, event))
 
 
@@ -64,9 +74,15 @@ def _cloudevent(message: Message, commit: Commit, event: Told) -> bytes:
 
     What does not fit is left out and named in `left_out`: it stands in the document's own resource.
     """
-    if isinstance(event, DocumentSent):
-        data = document_data(event)
-        data["attachments"] = [a.model_dump() | files.link(a) for a in event.attachments]
+    type_ = message.type
+    if isinstance(event, DocumentSent | DocumentAmended):
+        # Whom an amendment adds gets the document, as all did when it was sent.
+        type_, data = "document.sent", _linked(_as_of(commit.seen), message.agency)
+    elif isinstance(event, CopyChangeOrdered):
+        behind = _as_of(commit.facts["causation"])
+        assert behind.now is not None
+        data = _linked(behind, message.agency) if event.change == "amendment" else {}
+        data |= order_data(event, behind.now.official.reference)
     else:
         data = status_data(event)
     data["staff"] = _open(event.staff)
@@ -74,7 +90,7 @@ def _cloudevent(message: Message, commit: Commit, event: Told) -> bytes:
         "specversion": "1.0",
         "id": message.id,
         "source": "urn:lienthong:axis",
-        "type": message.type,
+        "type": type_,
         "subject": message.case,
         "time": commit.facts["recorded_at"],
         "datacontenttype": "application/json",
@@ -82,7 +98,7 @@ def _cloudevent(message: Message, commit: Commit, event: Told) -> bytes:
         "data": data,
     }
     for name in ("content", "to_places", "appendixes", "answers"):
-        if len(body := _json(envelope)) <= CLOUDEVENT_BYTES or not isinstance(event, DocumentSent):
+        if len(body := _json(envelope)) <= CLOUDEVENT_BYTES or "official" not in data:
             return body
         data["official"].pop(name)
         data.setdefault("left_out", []).append(f"official/{name}")
@@ -94,11 +110,17 @@ def _cloudevent(message: Message, commit: Commit, event: Told) -> bytes:
     return _json(envelope)
 
 
+def _linked(state: Document, agency: str) -> dict[str, Any]:
+    assert state.now is not None
+    links = [a.model_dump() | files.link(a) for a in state.now.attachments]
+    return document_data(state.now, state.edition, agency) | {"attachments": links}
+
+
 def _json(envelope: dict[str, Any]) -> bytes:
     return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _rendered(message: Message, event: Told) -> bytes:
+def _rendered(message: Message, commit: Commit, event: Told) -> bytes:
     """The edXML body, from the store of rendered ones or made now and put there."""
     s3, bucket = runtime.client("s3"), runtime.content_bucket()
     key = f"rendered/{message.id}"
@@ -111,10 +133,12 @@ def _rendered(message: Message, event: Told) -> bytes:
     else:
         return runtime.vault().open_bytes(subject, key, kept) if subject else kept
     out = BytesIO()
-    if isinstance(event, DocumentSent):
-        parts = tuple(_part(event, index) for index in range(len(event.attachments)))
-        opened = (files.open_kept(attachment) for attachment in event.attachments)
-        produce_document(_document(event, parts), zip(parts, opened, strict=True), out)
+    if isinstance(event, DocumentSent | DocumentAmended):
+        sent = _as_of(commit.seen).now
+        _write(sent, _replacements(sent, message.agency), out)
+    elif isinstance(event, CopyChangeOrdered):
+        causation = commit.facts["causation"]
+        _write(*_order(event, _as_of(causation), _as_of(causation, back=1).now), out)
     else:
         out.write(produce_status(_status(message, event)))
     body = out.getvalue()
@@ -123,6 +147,76 @@ def _rendered(message: Message, event: Told) -> bytes:
     sealed = runtime.vault().seal_bytes(subject, key, body) if subject else body
     s3.put_object(Bucket=bucket, Key=key, Body=sealed)
     return body
+
+
+def _as_of(seen: str, back: int = 0) -> Document:
+    """The document as its stream had it at `stream@number`, or `back` commits before."""
+    stream, _, number = seen.rpartition("@")
+    return fold(document, runtime.event_store().load(stream, int(number) - back))
+
+
+def _write(event: DocumentSent | None, more: dict[str, Any], out: BytesIO) -> None:
+    """The document with its files, as edXML; `more` is what its operation adds."""
+    assert event is not None, "only what was sent is written about"
+    parts = tuple(_part(event, index) for index in range(len(event.attachments)))
+    opened = (files.open_kept(attachment) for attachment in event.attachments)
+    message = _document(event, parts).model_copy(update=more)
+    produce_document(message, zip(parts, opened, strict=True), out)
+
+
+def _replacements(sent: DocumentSent | None, agency: str) -> dict[str, Any]:
+    """What makes the message a replacement, for a receiver for whom it replaces something."""
+    replaced = replaced_for(sent, agency) if sent else ()
+    if sent is None or not replaced:
+        return {}
+    given = {party.code: party.as_given for party in sent.receivers}
+    return {
+        "operation": REPLACEMENT,
+        "replacements": tuple(
+            edxml.Replacement(
+                document_id=each.reference,
+                organ_ids=tuple(given.get(code, code) for code in each.receivers),
+            )
+            for each in replaced
+        ),
+    }
+
+
+def _order(
+    event: CopyChangeOrdered, behind: Document, before: DocumentSent | None
+) -> tuple[DocumentSent | None, dict[str, Any]]:
+    """The order to this receiver: the document's header; its files with another edition only."""
+    told: dict[str, Any] = {
+        "receivers": tuple(p for p in behind.parties if p.code == event.receiver),
+        "reason": event.note,
+        "hops": (),
+        "staff": event.staff,
+    }
+    if event.change != "amendment":
+        told["attachments"] = ()
+    more: dict[str, Any] = {"operation": OPERATIONS[event.change]}
+    if event.change != "revocation":
+        more["update"] = _update(event, behind)
+    # Who is dropped learns nothing of the edition that it no longer gets.
+    words = before if event.change == "removal" else behind.now
+    return words and words.model_copy(update=told), more
+
+
+def _update(event: CopyChangeOrdered, behind: Document) -> edxml.UpdateInfo:
+    """What changed, as far as it is this receiver's business. ReceiverType: 0 added, 1 dropped."""
+    dropped = event.change == "removal"
+    added = behind.amended.added if behind.amended and not dropped else ()
+    gone = (event.receiver,) if dropped else (behind.amended.dropped if behind.amended else ())
+    given = {party.code: party.as_given for party in behind.parties}
+    receivers = (
+        *(edxml.UpdateReceiver(organ_id=p.as_given, receiver_type="0") for p in added),
+        *(edxml.UpdateReceiver(organ_id=given.get(c, c), receiver_type="1") for c in gone),
+    )
+    return edxml.UpdateInfo(
+        document_info="0" if dropped else "1",
+        document_receiver="1" if receivers else "0",
+        receivers=receivers,
+    )
 
 
 def _document(

@@ -1,7 +1,7 @@
 """Which agency must hear of an event, and what it is told. Pure.
 
-A document goes to its receivers; what a receiver reports goes to the sender; a recall that the
-sender asks for goes to the receiver.
+A document goes to its receivers, also to those added later; what a receiver reports goes to the
+sender; a recall that the sender asks for, or an order about the document, goes to the receiver.
 """
 
 from collections.abc import Iterable
@@ -10,14 +10,20 @@ from typing import Any
 from chalicelib.contexts.documents.domain.copy import NoteArrival, copy
 from chalicelib.contexts.documents.domain.events import (
     AnyCopyStatus,
+    CopyChangeAgreed,
+    CopyChangeOrdered,
+    CopyChangeRefused,
     CopyRecallRequested,
+    DocumentAmended,
     DocumentSent,
+    Party,
+    Replaced,
 )
 from chalicelib.contexts.documents.reactions import copy_id, opening
 from chalicelib.delivery.outbox import Message, Notice, Routing
 from chalicelib.kernel import Decider, Origin
 
-Told = DocumentSent | AnyCopyStatus
+Told = DocumentSent | DocumentAmended | AnyCopyStatus | CopyChangeOrdered
 """The events that somebody elsewhere must hear of."""
 
 CLOUDEVENT_BYTES = 20 * 1024
@@ -26,12 +32,13 @@ CLOUDEVENT_BYTES = 20 * 1024
 
 def route(_stream: str, event: Told) -> Iterable[Notice]:
     """Who must hear of `event`. The case, and so the order, is the document."""
-    if isinstance(event, DocumentSent):
+    if isinstance(event, DocumentSent | DocumentAmended):
         urgent = event.official.priority > 0
-        for receiver in event.receivers:
+        for receiver in _new_receivers(event):
             yield Notice(agency=receiver.code, case=event.document, urgent=urgent)
         return
-    told = event.receiver if isinstance(event, CopyRecallRequested) else event.sender
+    from_sender = isinstance(event, CopyRecallRequested | CopyChangeOrdered)
+    told = event.receiver if from_sender else event.sender
     yield Notice(agency=told, case=event.document, urgent=event.urgent)
 
 
@@ -39,31 +46,59 @@ def delivered(
     message: Message, event: Told, origin: Origin
 ) -> tuple[Decider[Any, Any, Any], str, NoteArrival] | None:
     """What a receiver's receipt means: its copy has arrived (status 01). Statuses need none."""
-    if not isinstance(event, DocumentSent):
+    if not isinstance(event, DocumentSent | DocumentAmended):
         return None
-    receiver = next(party for party in event.receivers if party.code == message.agency)
+    receiver = next(party for party in _new_receivers(event) if party.code == message.agency)
     command = NoteArrival(origin=origin, opening=opening(event, receiver))
     return copy, copy_id(event.document, receiver.code), command
 
 
-def document_data(event: DocumentSent) -> dict[str, Any]:
-    """What a receiver is told of a document, without links and without the clerk's contact."""
+def _new_receivers(event: DocumentSent | DocumentAmended) -> tuple[Party, ...]:
+    return event.receivers if isinstance(event, DocumentSent) else event.added
+
+
+def replaced_for(event: DocumentSent, agency: str | None) -> tuple[Replaced, ...]:
+    """What the document replaces for this receiver; its sender (None: an auditor) sees all."""
+    if agency in {None, event.sender.code}:
+        return event.replaces
+    return tuple(each for each in event.replaces if agency in each.receivers)
+
+
+def document_data(
+    event: DocumentSent, edition: int = 1, agency: str | None = None
+) -> dict[str, Any]:
+    """What `agency` is told of a document, without links and without the clerk's contact."""
     return {
         "document": event.document,
+        "edition": edition,
         "official": event.official.model_dump(mode="json"),
         "sender": {"code": event.sender.code, "name": event.sender.name},
         "receivers": [party.code for party in event.receivers],
         "paper_follows": event.paper_follows,
         "reason": event.reason,
+        "replaces": [each.model_dump() for each in replaced_for(event, agency)],
         "attachments": [attachment.model_dump() for attachment in event.attachments],
         "warnings": list(event.warnings),
         "sent_at": event.at.isoformat(),
     }
 
 
-def status_data(event: AnyCopyStatus) -> dict[str, Any]:
-    """What the other side is told of a status."""
+def order_data(event: CopyChangeOrdered, reference: str) -> dict[str, Any]:
+    """What a receiver is told of an order about its copy of the document `reference`."""
     return {
+        "document": event.document,
+        "reference": reference,
+        "sender": event.sender,
+        "receiver": event.receiver,
+        "change": event.change,
+        "note": event.note,
+        "at": event.at.isoformat(),
+    }
+
+
+def status_data(event: AnyCopyStatus) -> dict[str, Any]:
+    """What the other side is told of a status; `change` names the order that it answers."""
+    data = {
         "document": event.document,
         "sender": event.sender,
         "receiver": event.receiver,
@@ -72,6 +107,9 @@ def status_data(event: AnyCopyStatus) -> dict[str, Any]:
         "reported_at": event.reported_at.isoformat() if event.reported_at else None,
         "at": event.at.isoformat(),
     }
+    if isinstance(event, CopyChangeAgreed | CopyChangeRefused):
+        data["change"] = event.change
+    return data
 
 
 answer = Routing(Told, route)

@@ -1,5 +1,6 @@
 """The axis over HTTP: hand a document over, follow its copies, report statuses."""
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
@@ -10,7 +11,7 @@ from chalicelib import runtime
 from chalicelib.agency_code import canonical
 from chalicelib.contexts.documents import files
 from chalicelib.contexts.documents.domain.copy import CODES, Copy, copy
-from chalicelib.contexts.documents.domain.document import document
+from chalicelib.contexts.documents.domain.document import Document, DocumentUnknown, document
 from chalicelib.contexts.documents.domain.events import Attachment, DocumentSent, StaffContact
 from chalicelib.contexts.documents.edxml.model import StatusMessage
 from chalicelib.contexts.documents.edxml.parse import parse
@@ -19,25 +20,30 @@ from chalicelib.contexts.documents.messages import answer as routing
 from chalicelib.contexts.documents.messages import document_data
 from chalicelib.contexts.documents.projections import (
     where_is_my_document,
+    which_documents_answer_this_one,
     which_documents_came_to_my_agency,
     which_documents_did_my_agency_send,
 )
 from chalicelib.contexts.documents.reactions import copy_id
 from chalicelib.contexts.documents.submission import (
+    Amendment,
     NewAttachment,
     NewDocument,
+    Revocation,
     Sha256,
     StatusReport,
+    amend,
     id_of_reference,
     report,
     report_edxml,
+    revoke,
     send_edxml,
     send_json,
 )
 from chalicelib.contexts.documents.webhook import prove_sender
 from chalicelib.delivery.outbox import Message, message_id
 from chalicelib.handle import fold
-from chalicelib.http.paging import listing, page_request
+from chalicelib.http.paging import MAX_LIMIT, listing, page_request
 from chalicelib.http.resource import PUBLIC, SIGNED, XML, Resource, accepted, created, ok
 from chalicelib.kernel import Forbidden, Invalid, NotFound, Origin, Value
 from chalicelib.privacy.personal import Erased, Personal
@@ -47,12 +53,6 @@ routes = Resource(__name__)
 
 EVENTS = frozenset({"application/json", "application/cloudevents+json"})
 """Media types of a status in JSON."""
-
-
-class DocumentUnknown(NotFound):
-    """There is no such document, or the caller has no part in it."""
-
-    code = "document-unknown"
 
 
 class SubmissionUnknown(NotFound):
@@ -134,7 +134,7 @@ def send_document() -> Response:
 
 @routes.post("/edxml", allow={"officer", "system"}, takes=XML)
 def send_edxml_message() -> Response:
-    """Send a message in edXML, up to 4 MiB: 201 for a new document, 202 for a status."""
+    """Send a message in edXML, up to 4 MiB: 201 for a new document, 202 for anything else."""
     return _take_edxml(_own_agency(), routes.origin())
 
 
@@ -195,10 +195,59 @@ def list_received() -> Response:
 @routes.get("/documents/{document_id}", allow={"officer", "system", "auditor"})
 def see_document(document_id: str) -> Response:
     """One document as it stands now: its sender's words, its receivers, its files by link."""
-    event, version = _document(document_id)
+    state, version = _standing(document_id)
+    event = state.now
+    assert event is not None
     linked = [attachment.model_dump() | files.link(attachment) for attachment in event.attachments]
-    shown = {"staff": _open(event.staff), "attachments": linked}
-    return ok(document_data(event) | shown, version=version)
+    own = routes.caller().agency
+    sees_all = own in {None, event.sender.code}
+    revoked = [code for code in state.revoked if sees_all or code == own]
+    later = [
+        {"document": each.by, "reference": each.by_reference, "receivers": list(each.receivers)}
+        for each in state.replaced
+        if sees_all or own in each.receivers
+    ]
+    shown = {
+        "staff": _open(event.staff),
+        "attachments": linked,
+        "revoked": revoked,
+        "replaced_by": later,
+    }
+    return ok(document_data(event, state.edition, own) | shown, version=version)
+
+
+@routes.get("/documents/{document_id}/conversation", allow={"officer", "system", "auditor"})
+def see_conversation(document_id: str) -> Response:
+    """What a document answers and what answers it, as far as the caller has a part in those.
+
+    Answers come from a view and may be a moment behind. At most `MAX_LIMIT` each way.
+    """
+    event, _ = _document(document_id)
+    row = runtime.views().row(which_documents_answer_this_one.answer, document_id)
+    after = [id_ for id_ in (row.documents if row else ()) if id_ != document_id]
+    before = [each.document for each in event.official.answers if each.document]
+    return ok(
+        {
+            "answers": _summaries(before[:MAX_LIMIT]),
+            "answered_by": _summaries(after[:MAX_LIMIT]),
+        }
+    )
+
+
+@routes.post("/documents/{document_id}/revocations", allow={"officer", "system"})
+def revoke_document(document_id: str) -> Response:
+    """Order a document back from all its receivers, or some. 202; by its sender only."""
+    origin, asked = routes.origin(), routes.json(Revocation)
+    _document(document_id)
+    return accepted(revoke(asked, document_id, _own_agency(), origin))
+
+
+@routes.post("/documents/{document_id}/amendments", allow={"officer", "system"})
+def amend_document(document_id: str) -> Response:
+    """Change a document, or add or drop receivers. 202; by its sender only."""
+    origin, asked = routes.origin(), routes.json(Amendment)
+    _document(document_id)
+    return accepted(amend(asked, document_id, _own_agency(), origin))
 
 
 @routes.get("/documents/{document_id}/copies", allow={"officer", "system", "auditor"})
@@ -227,6 +276,9 @@ def see_copy(document_id: str, receiver: str) -> Response:
         "status": state.status,
         "code": "13" if state.recall == "asked" else CODES.get(state.status, ""),
         "recall": state.recall,
+        "change": state.change,
+        "arrival_number": state.arrival and state.arrival[0],
+        "arrival_year": state.arrival and state.arrival[1],
     }
     return ok(data, version=version)
 
@@ -321,7 +373,7 @@ def _take_edxml(agency: str, origin: Origin) -> Response:
         if isinstance(message, StatusMessage):
             return accepted(report_edxml(message, agency, origin))
         done, id_ = send_edxml(message, carried, agency, origin)
-        return created(done, f"/documents/{id_}")
+        return created(done, f"/documents/{id_}") if message.operation in {0, 3} else accepted(done)
 
 
 def _document(id_: str) -> tuple[DocumentSent, int]:
@@ -330,15 +382,42 @@ def _document(id_: str) -> tuple[DocumentSent, int]:
     Raises:
         DocumentUnknown: there is none, or it is none of the caller's business.
     """
+    state, version = _standing(id_)
+    assert state.now is not None
+    return state.now, version
+
+
+def _summaries(ids: Iterable[str]) -> list[dict[str, Any]]:
+    """Those documents that the caller has a part in, in few words."""
+    found = []
+    for id_ in ids:
+        try:
+            event, _ = _document(id_)
+        except DocumentUnknown:
+            continue
+        found.append(
+            {
+                "document": id_,
+                "reference": event.official.reference,
+                "subject": event.official.subject,
+                "sender": event.sender.code,
+                "sent_at": event.at.isoformat(),
+            }
+        )
+    return found
+
+
+def _standing(id_: str) -> tuple[Document, int]:
+    """All that is known of the document, for those whom `_document` lets see it."""
     commits = runtime.event_store().load(f"document-{id_}") if id_.isalnum() else []
-    event = fold(document, commits).sent
-    agency = routes.caller().agency
+    state = fold(document, commits)
+    event, agency = state.now, routes.caller().agency
     if event is None:
         raise DocumentUnknown
     parties = {event.sender.code, *(receiver.code for receiver in event.receivers)}
     if agency is not None and agency not in parties:
         raise DocumentUnknown
-    return event, len(commits)
+    return state, len(commits)
 
 
 def _copy(id_: str, receiver: str) -> tuple[Copy, int]:

@@ -1,13 +1,31 @@
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from chalicelib.contexts.agencies.domain.events import AgencyRegistered, AgencySystemRegistered
+from chalicelib.contexts.agencies.domain.events import (
+    AgencyDissolved,
+    AgencyMerged,
+    AgencyMoved,
+    AgencyRegistered,
+    AgencyRenamed,
+    AgencySystemKeysRotated,
+    AgencySystemLocked,
+    AgencySystemRegistered,
+    AgencySystemUnlocked,
+    AgencyValidityCorrected,
+    KeyWindow,
+)
 from chalicelib.contexts.agencies.projections import (
     how_is_an_agency_reached,
+    which_agencies_did_it_succeed,
     which_agencies_take_part,
+    which_systems_are_connected,
+    which_units_belong_to_an_agency,
 )
+from chalicelib.contexts.agencies.projections.which_agencies_did_it_succeed import Predecessor
 from chalicelib.contexts.agencies.projections.which_agencies_take_part import Participant, matches
+from chalicelib.contexts.agencies.projections.which_units_belong_to_an_agency import Unit
+from chalicelib.contexts.documents.projections import who_takes_part
 from chalicelib.delivery.address import Address
 from chalicelib.privacy.personal import Personal
 
@@ -35,6 +53,15 @@ connected = AgencySystemRegistered(
 archive = connected.model_copy(
     update={"kind": "archive", "system": "archive", "endpoint": "https://archive.example"}
 )
+SOURCE = {"code": "Z01", "source": "demo data", "effective_on": date(2026, 7, 1)}
+renamed = AgencyRenamed(name="Bộ Cân", name_english="Ministry of Scales", **SOURCE)
+moved = AgencyMoved(parent="Z02", **SOURCE)
+corrected = AgencyValidityCorrected(
+    code="Z01", valid_from=None, valid_to=date(2026, 12, 31), source="demo data"
+)
+dissolved = AgencyDissolved(**SOURCE)
+merged = AgencyMerged(successor="Z02", **SOURCE)
+LIFE = [renamed, moved, corrected, dissolved]
 participant = Participant(
     code="Z01",
     given="000.00.00.Z01",
@@ -69,8 +96,35 @@ def folded(projection, *events):
     ("events", "row"),
     [
         ([entered], participant),
-        ([entered, connected], participant.model_copy(update={"has_system": True})),
+        (
+            [entered, connected],
+            participant.model_copy(update={"has_system": True, "connected": True}),
+        ),
+        ([entered, archive], participant.model_copy(update={"has_system": True})),
+        (
+            [entered, connected, archive],
+            participant.model_copy(update={"has_system": True, "connected": True}),
+        ),
         ([connected], None),
+        (
+            [entered, *LIFE],
+            lived := participant.model_copy(
+                update={
+                    "name": "Bộ Cân",
+                    "name_english": "Ministry of Scales",
+                    "former_names": ("Bộ Đo lường",),
+                    "parent": "Z02",
+                    "valid_from": None,
+                    "valid_to": date(2026, 6, 30),
+                    "dissolved": True,
+                }
+            ),
+        ),
+        (
+            [entered, merged],
+            participant.model_copy(update={"successor": "Z02", "valid_to": date(2026, 6, 30)}),
+        ),
+        (LIFE, None),
     ],
 )
 def test_which_agencies_take_part(events, row):
@@ -93,6 +147,139 @@ def test_which_agencies_take_part(events, row):
 )
 def test_searching_overlooks_accents_and_capitals(text, found):
     assert matches(participant.model_dump(), text) is found
+    assert matches(lived.model_dump(), text) is (found and text != "measures")
+
+
+def test_a_unit_has_its_level():
+    unit = folded(
+        which_agencies_take_part.answer, entered.model_copy(update={"code": "Z01.05.002"})
+    )
+    assert (unit.kind, unit.level) == ("Z", 3)
+
+
+unit = Unit(
+    code="Z01",
+    name="Bộ Đo lường",
+    name_english="Ministry of Measures",
+    parent=None,
+    since_on=date(2025, 7, 1),
+    valid_from=date(2025, 7, 1),
+    valid_to=None,
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "row"),
+    [
+        ([entered, connected], unit),
+        ([entered, moved], unit.model_copy(update={"parent": "Z02", "since_on": date(2026, 7, 1)})),
+        (
+            [entered, *LIFE],
+            unit.model_copy(
+                update={
+                    "name": "Bộ Cân",
+                    "name_english": "Ministry of Scales",
+                    "parent": "Z02",
+                    "since_on": date(2026, 7, 1),
+                    "valid_from": None,
+                    "valid_to": date(2026, 6, 30),
+                }
+            ),
+        ),
+        (LIFE, None),
+    ],
+)
+def test_which_units_belong_to_an_agency(events, row):
+    assert folded(which_units_belong_to_an_agency.answer, *events) == row
+
+
+predecessor = Predecessor(
+    code="Z01", name="Bộ Đo lường", name_english="Ministry of Measures", valid_to=None
+)
+
+
+@pytest.mark.parametrize(
+    ("events", "row"),
+    [
+        ([entered, connected, dissolved], predecessor),
+        (
+            [entered, renamed, corrected],
+            predecessor.model_copy(
+                update={
+                    "name": "Bộ Cân",
+                    "name_english": "Ministry of Scales",
+                    "valid_to": date(2026, 12, 31),
+                }
+            ),
+        ),
+        (
+            [entered, merged],
+            predecessor.model_copy(update={"successor": "Z02", "valid_to": date(2026, 6, 30)}),
+        ),
+        ([*LIFE, merged], None),
+    ],
+)
+def test_which_agencies_did_it_succeed(events, row):
+    assert folded(which_agencies_did_it_succeed.answer, *events) == row
+
+
+JULY = date(2026, 7, 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "day", "answers"),
+    [
+        pytest.param("Z01", date(2026, 6, 30), "Z01", id="itself, to its last day"),
+        pytest.param("Z01", JULY, "Z02", id="from then on its successor"),
+        pytest.param("Z01", date(2026, 8, 1), "Z03", id="and that one's successor in its turn"),
+        pytest.param("Z02", JULY, "Z02", id="the successor itself"),
+        pytest.param("Z04", date(2026, 6, 30), "Z04", id="until it is dissolved"),
+        pytest.param("Z04", JULY, None, id="nobody, once it is dissolved"),
+        pytest.param("Z05", JULY, None, id="nobody, if successors form a ring"),
+        pytest.param("Z07", date(2025, 6, 30), None, id="nobody, before its first day"),
+        pytest.param("Z99", JULY, None, id="nobody, if it was never registered"),
+    ],
+)
+def test_who_answers_for_an_agency(code, day, answers):
+    def merged_into(successor, on=JULY):
+        return AgencyMerged(code="-", successor=successor, effective_on=on, source="demo data")
+
+    lives = {
+        "Z01": [merged_into("Z02")],
+        "Z02": [merged_into("Z03", date(2026, 8, 1))],
+        "Z03": [],
+        "Z04": [dissolved],
+        "Z05": [merged_into("Z06")],
+        "Z06": [merged_into("Z05")],
+        "Z07": [merged_into("Z03")],
+    }
+    rows = {
+        one: folded(who_takes_part.answer, entered.model_copy(update={"code": one}), *life)
+        for one, life in lives.items()
+    }
+    assert who_takes_part.resolve(code, rows.get, day) == answers
+
+
+def test_who_takes_part_knows_the_latest_name_and_the_days():
+    assert folded(who_takes_part.answer, *LIFE) is None
+    row = folded(who_takes_part.answer, entered, *LIFE)
+    assert (row.name, row.valid_from, row.valid_to) == ("Bộ Cân", None, date(2026, 6, 30))
+
+
+@pytest.mark.parametrize(
+    ("events", "day", "active"),
+    [
+        ([entered], date(2025, 6, 30), False),
+        ([entered], date(2025, 7, 1), True),
+        ([entered, corrected], date(2025, 6, 30), True),
+        ([entered, corrected], date(2026, 12, 31), True),
+        ([entered, corrected], date(2027, 1, 1), False),
+        ([entered, dissolved], date(2026, 6, 30), True),
+        ([entered, dissolved], date(2026, 7, 1), False),
+    ],
+)
+def test_who_takes_part_on_a_day(events, day, active):
+    assert folded(who_takes_part.answer, *events).active(day) is active
 
 
 @pytest.mark.parametrize(
@@ -114,6 +301,137 @@ def test_how_is_an_agency_reached(events, row):
     assert folded(answer, *events) == row
     # The runner stores rows as JSON and reads them back; a sealed secret survives that.
     assert row is None or Address.model_validate_json(row.model_dump_json()) == row
+
+
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+SYSTEM = {"code": "Z01", "system": "egov", "at": NOW}
+rotated = AgencySystemKeysRotated(
+    keys=(
+        KeyWindow(key="a2V5", not_after=NOW + timedelta(days=7)),
+        KeyWindow(key="b3RoZXI", not_before=NOW + timedelta(days=1)),
+    ),
+    **SYSTEM,
+)
+locked = AgencySystemLocked(reason="demo data", **SYSTEM)
+unlocked = AgencySystemUnlocked(**SYSTEM)
+
+
+def of_archive(event):
+    return event.model_copy(update={"system": "archive"})
+
+
+@pytest.mark.parametrize(
+    ("events", "keys", "is_locked"),
+    [
+        ([connected, rotated], ("a2V5", "b3RoZXI"), False),
+        ([connected, archive, of_archive(rotated)], ("a2V5",), False),
+        ([connected, locked], ("a2V5",), True),
+        ([connected, locked, connected], ("a2V5",), True),
+        ([connected, locked, unlocked], ("a2V5",), False),
+        ([connected, of_archive(locked)], ("a2V5",), False),
+    ],
+)
+def test_the_mailbox_after_keys_rotated_and_locks(events, keys, is_locked):
+    row = folded(how_is_an_agency_reached.answer, entered, *events)
+    assert (row.public_keys, row.locked) == (keys, is_locked)
+
+
+@pytest.mark.parametrize("event", [rotated, locked, unlocked])
+def test_no_mailbox_comes_of_keys_and_locks(event):
+    assert folded(how_is_an_agency_reached.answer, entered, event) is None
+    assert folded(who_takes_part.answer, event) is None
+    assert folded(which_agencies_take_part.answer, entered, event) == participant
+
+
+@pytest.mark.parametrize(
+    ("events", "after_days", "keys"),
+    [
+        pytest.param([connected], 0, ["a2V5"], id="a key is good as long as it stands"),
+        pytest.param([connected, rotated], 0, ["a2V5"], id="the new one is not good yet"),
+        pytest.param([connected, rotated], 1, ["a2V5", "b3RoZXI"], id="both are, in the overlap"),
+        pytest.param([connected, rotated], 7, ["b3RoZXI"], id="the old one no more"),
+        pytest.param(
+            [connected, rotated, connected.model_copy(update={"endpoint": "https://two.example"})],
+            7,
+            [],
+            id="a key that stays keeps its time",
+        ),
+        pytest.param(
+            [connected, rotated, connected.model_copy(update={"public_keys": ("bmV3",)})],
+            0,
+            ["bmV3"],
+            id="another one has none",
+        ),
+    ],
+)
+def test_which_keys_prove_a_sender(events, after_days, keys):
+    row = folded(who_takes_part.answer, entered, *events)
+    assert row.systems["egov"].keys_at(NOW + timedelta(days=after_days)) == keys
+    assert who_takes_part.Participant.model_validate_json(row.model_dump_json()) == row
+
+
+@pytest.mark.parametrize(
+    ("events", "is_locked"),
+    [
+        ([], False),
+        ([connected], False),
+        ([connected, locked], True),
+        ([connected, locked, rotated, connected], True),
+        ([connected, locked, unlocked], False),
+        ([connected, archive, of_archive(locked)], False),
+        ([connected, locked, connected.model_copy(update={"system": "other"})], False),
+    ],
+)
+def test_an_agency_is_locked_when_its_mailbox_is(events, is_locked):
+    assert folded(who_takes_part.answer, entered, *events).locked is is_locked
+
+
+@pytest.mark.parametrize(
+    ("events", "since", "is_locked"),
+    [
+        ([connected], None, False),
+        ([connected.model_copy(update={"at": NOW}), locked, connected], NOW, True),
+        ([connected, locked, unlocked], None, False),
+    ],
+)
+def test_which_systems_are_connected(events, since, is_locked):
+    answer = which_systems_are_connected.answer
+    row = folded(answer, *events)
+    assert (row.agency, row.system, row.kind, row.level) == ("Z01", "egov", "documents", 1)
+    assert (row.connected_since, row.locked) == (since, is_locked)
+    assert {key for event in events for key in answer.keys(event)} == {"Z01/egov"}
+
+
+@pytest.mark.parametrize("event", [locked, unlocked])
+def test_no_system_comes_of_a_lock(event):
+    assert folded(which_systems_are_connected.answer, event) is None
+
+
+def test_the_share_of_agencies_connected():
+    def row(code, *events):
+        first = entered.model_copy(update={"code": code, "valid_from": None})
+        return folded(which_agencies_take_part.answer, first, *events).model_dump(mode="json")
+
+    rows = [
+        row("Z01", connected),
+        row("Z02", archive),
+        row("Z03", connected, dissolved),
+        row("Y01"),
+        row("Z01.05", connected),
+    ]
+    assert which_agencies_take_part.connected(rows, date(2026, 7, 1)) == {
+        "agencies": 4,
+        "connected": 2,
+        "share": 0.5,
+        "levels": [
+            {"level": 1, "kind": "Y", "agencies": 1, "connected": 0, "share": 0.0},
+            {"level": 1, "kind": "Z", "agencies": 2, "connected": 1, "share": 0.5},
+            {"level": 2, "kind": "Z", "agencies": 1, "connected": 1, "share": 1.0},
+        ],
+    }
+    assert which_agencies_take_part.connected(rows, date(2026, 6, 30))["agencies"] == 5
+    nothing = {"agencies": 0, "connected": 0, "share": None, "levels": []}
+    assert which_agencies_take_part.connected([], date(2026, 7, 1)) == nothing
 
 
 def test_questions_are_known_by_their_modules():

@@ -11,7 +11,11 @@ from gateway import Gateway, caller
 from app import app
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
-from chalicelib.contexts.agencies.projections import how_is_an_agency_reached
+from chalicelib.contexts.agencies.projections import (
+    how_is_an_agency_reached,
+    which_agencies_did_it_succeed,
+    which_units_belong_to_an_agency,
+)
 
 # Demo data: no agency is called so.
 AGENCY = {"name": "Bộ Đo lường", "source": "demo data"}
@@ -71,7 +75,12 @@ def test_an_agency_is_entered_and_read_under_both_forms_of_its_code(code):
             "name_english": "",
             "valid_from": None,
             "valid_to": None,
+            "names": [{"name": "Bộ Đo lường", "name_english": "", "from_on": None}],
             "parent": None,
+            "parents": [{"parent": None, "from_on": None}],
+            "dissolved": False,
+            "successor": None,
+            "heirs": [],
             "note": "",
             "has_system": False,
         }
@@ -107,8 +116,10 @@ def test_a_system_is_connected_and_its_secret_told_to_nobody(entered):
                 "endpoint": "https://one.example/in",
                 "profile": "edxml",
                 "public_keys": [KEY],
+                "keys": [{"key": KEY, "not_before": None, "not_after": None}],
                 "signature": "v1",
                 "has_secret": True,
+                "locked": False,
             }
         ]
     commit = runtime.event_store().load(f"agency-{entered}")[1]
@@ -158,10 +169,138 @@ def test_a_system_of_nobody(path, status, refusal):
     assert runtime.event_store().load("agency-Y01") == []
 
 
+DECIDED = {"effective_on": "2026-07-01", "source": "demo data"}
+
+
+def test_the_life_of_an_agency_stays_in_its_entry(entered):
+    top = f"X{entered[1:]}"
+    assert send("POST", "/agencies", AGENCY | {"code": top}).status == 201
+    answers = [
+        send("PUT", f"/agencies/{entered}/name", DECIDED | {"name": "Bộ Cân"}),
+        send("PUT", f"/agencies/{entered}/parent", DECIDED | {"parent": f"000.00.00.{top}"}),
+        send(
+            "PUT",
+            f"/agencies/{entered}/validity",
+            {"valid_from": "2025-07-01", "valid_to": None, "source": "demo data"},
+        ),
+        send("PUT", f"/agencies/{entered}/dissolution", DECIDED),
+        send("PUT", f"/agencies/{entered}/dissolution", DECIDED),
+    ]
+    assert [(a.status, a.json["version"]) for a in answers] == [
+        (202, 2), (202, 3), (202, 4), (202, 5), (202, 5),
+    ]  # fmt: skip
+    shown = citizen.call("GET", f"/agencies/{entered}").json
+    expected = {
+        "name": "Bộ Cân",
+        "names": [
+            {"name": "Bộ Đo lường", "name_english": "", "from_on": None},
+            {"name": "Bộ Cân", "name_english": "", "from_on": "2026-07-01"},
+        ],
+        "parent": top,
+        "parents": [
+            {"parent": None, "from_on": None},
+            {"parent": top, "from_on": "2026-07-01"},
+        ],
+        "valid_from": "2025-07-01",
+        "valid_to": "2026-06-30",
+        "dissolved": True,
+    }
+    assert {name: shown[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("what", "body", "status", "refusal"),
+    [
+        ("name", DECIDED | {"name": ""}, 422, "invalid-request"),
+        ("name", {"name": "Bộ Cân", "source": "demo data"}, 422, "invalid-request"),
+        ("name", DECIDED | {"name": "Bộ Cân", "code": "Y01"}, 422, "invalid-request"),
+        ("parent", DECIDED | {"parent": "W01"}, 422, "parent-unknown"),
+        ("parent", DECIDED | {"parent": "nobody"}, 422, "agency-code-invalid"),
+        ("parent", DECIDED | {"parent": "W02", "ancestors": []}, 422, "invalid-request"),
+        ("parent", DECIDED, 422, "invalid-request"),
+        ("successor", DECIDED | {"successor": "W01"}, 422, "successor-unknown"),
+        ("successor", DECIDED | {"successor": "nobody"}, 422, "agency-code-invalid"),
+        ("successor", DECIDED, 422, "invalid-request"),
+        ("dissolution", DECIDED | {"effective_on": "0001-01-01"}, 422, "invalid-request"),
+        (
+            "validity",
+            {"valid_from": "2026-01-02", "valid_to": "2026-01-01", "source": "demo data"},
+            422,
+            "invalid-request",
+        ),
+    ],
+)
+def test_a_change_that_does_not_fit(entered, what, body, status, refusal):
+    answer = send("PUT", f"/agencies/{entered}/{what}", body)
+    assert (answer.status, answer.json["code"]) == (status, refusal)
+    assert len(runtime.event_store().load(f"agency-{entered}")) == 1
+
+
+def test_no_agency_comes_under_a_unit_of_its_own_or_under_what_ended(entered):
+    unit, ended = f"{entered}.05", f"{entered}.06"
+    for code in (unit, ended):
+        assert send("POST", "/agencies", AGENCY | {"code": code, "parent": entered}).status == 201
+    assert send("PUT", f"/agencies/{ended}/dissolution", DECIDED).status == 202
+    path = f"/agencies/{entered}/parent"
+    assert send("PUT", path, DECIDED | {"parent": unit}).json["code"] == "hierarchy-loops"
+    answer = send("PUT", f"/agencies/{unit}/parent", DECIDED | {"parent": ended})
+    assert (answer.status, answer.json["code"]) == (409, "agency-ended")
+
+
+def test_an_agency_sees_its_units(entered):
+    parents = {f"{entered}.05": entered, f"{entered}.06": entered, f"{entered}.05.01": None}
+    for code, parent in parents.items():
+        assert send("POST", "/agencies", AGENCY | {"code": code, "parent": parent}).status == 201
+    send("PUT", f"/agencies/{entered}.05.01/parent", DECIDED | {"parent": f"{entered}.05"})
+    seen = send("PUT", f"/agencies/{entered}.06/dissolution", DECIDED).json["seen"]
+    runtime.sequencer().sweep()
+    runtime.projector().follow(which_units_belong_to_an_agency.answer)
+
+    def units(code):
+        answer = citizen.call("GET", f"/agencies/{code}/units?seen={seen}").json
+        assert answer["stale"] is False
+        return {row["code"]: (row["since_on"], row["valid_to"]) for row in answer["items"]}
+
+    assert units(f"000.00.00.{entered}") == {
+        f"{entered}.05": (None, None),
+        f"{entered}.06": (None, "2026-06-30"),
+    }
+    assert units(f"{entered}.05") == {f"{entered}.05.01": ("2026-07-01", None)}
+    assert units("W01") == {}
+
+
+def test_a_merged_agency_names_its_successors_and_they_name_it(entered):
+    first, last = f"V{entered[1:]}", f"U{entered[1:]}"
+    for code in (first, last):
+        assert send("POST", "/agencies", AGENCY | {"code": code}).status == 201
+
+    def merge(code, successor):
+        return send("PUT", f"/agencies/{code}/successor", DECIDED | {"successor": successor})
+
+    assert merge(entered, entered).json["code"] == "succession-loops"
+    assert merge(first, f"000.00.00.{last}").json["version"] == 2
+    assert [merge(entered, first).json["version"] for _ in range(2)] == [2, 2]
+    assert merge(last, entered).json["code"] == "succession-loops"
+    assert merge(entered, last).json["code"] == "agency-ended"
+    shown = citizen.call("GET", f"/agencies/{entered}").json
+    assert (shown["successor"], shown["heirs"]) == (first, [first, last])
+    assert shown["valid_to"] == "2026-06-30"
+    assert send("PUT", f"/agencies/{last}/dissolution", DECIDED).status == 202
+    other = f"T{entered[1:]}"
+    assert send("POST", "/agencies", AGENCY | {"code": other}).status == 201
+    assert merge(other, entered).json["code"] == "successor-dissolved"
+    runtime.sequencer().sweep()
+    runtime.projector().follow(which_agencies_did_it_succeed.answer)
+    listed = citizen.call("GET", f"/agencies/{first}/predecessors").json["items"]
+    assert [(row["code"], row["valid_to"]) for row in listed] == [(entered, "2026-06-30")]
+
+
 @pytest.mark.parametrize("role", ["citizen", "officer", "system", "auditor"])
 def test_only_administrators_write(role):
     other = Gateway(app, caller(role, agency="Y01"))
-    for method, path in (("POST", "/agencies"), ("PUT", "/agencies/Y01/systems/egov")):
+    changes = ["systems/egov", "name", "parent", "validity", "dissolution", "successor"]
+    writes = [("POST", "/agencies"), *(("PUT", f"/agencies/Y01/{what}") for what in changes)]
+    for method, path in writes:
         assert other.call(method, path, AGENCY).json["code"] == "role-not-allowed"
 
 

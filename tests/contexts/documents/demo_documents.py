@@ -8,6 +8,9 @@ from chalicelib.contexts.documents.domain.events import (
     Attachment,
     CopyArrived,
     CopyAssigned,
+    CopyChangeAgreed,
+    CopyChangeOrdered,
+    CopyChangeRefused,
     CopyCompleted,
     CopyOpened,
     CopyProcessingStarted,
@@ -16,9 +19,13 @@ from chalicelib.contexts.documents.domain.events import (
     CopyRecallRequested,
     CopyReceived,
     CopyReceptionRefused,
+    DocumentAmended,
+    DocumentReplaced,
+    DocumentRevoked,
     DocumentSent,
     OfficialDocument,
     Party,
+    Replaced,
     StaffContact,
 )
 from chalicelib.kernel import Origin
@@ -60,6 +67,49 @@ sent = DocumentSent(
 urgently = official.model_copy(update={"priority": 1})
 sent_urgently = sent.model_copy(update={"official": urgently})
 
+revoked = DocumentRevoked(
+    document=DOCUMENT,
+    sender=SENDER,
+    receivers=(RECEIVER, OTHER),
+    reason="issued in error",
+    staff=clerk,
+    at=AT,
+)
+
+ADDED = "Z04"
+added = Party(code=ADDED, as_given="000.00.00.Z04", name="Demo agency four")
+amended = DocumentAmended(
+    document=DOCUMENT,
+    sender=sender,
+    edition=2,
+    official=official.model_copy(update={"subject": "Demo document, put right"}),
+    attachments=(attachment,),
+    added=(added,),
+    dropped=(OTHER,),
+    concerned=(RECEIVER,),
+    reason="a slip of the pen",
+    staff=clerk,
+    at=AT,
+)
+
+LATER_DOCUMENT = document_id(SENDER, date(2026, 1, 3), "2", "QĐ-DEMO")
+LATER_REFERENCE = "000.00.00.Z01,2026/01/03,2/QĐ-DEMO"
+replaced = DocumentReplaced(
+    document=DOCUMENT,
+    by=LATER_DOCUMENT,
+    by_reference=LATER_REFERENCE,
+    receivers=(RECEIVER,),
+    at=AT,
+)
+sent_in_its_place = sent.model_copy(
+    update={
+        "document": LATER_DOCUMENT,
+        "official": official.model_copy(update={"reference": LATER_REFERENCE}),
+        "replaces": (Replaced(document=DOCUMENT, reference=REFERENCE, receivers=(RECEIVER,)),),
+    }
+)
+"""A later document, which takes the first one's place at one receiver."""
+
 opening = Opening(
     document=DOCUMENT,
     sender=SENDER,
@@ -81,6 +131,21 @@ completed = CopyCompleted(**_BETWEEN)
 recall_requested = CopyRecallRequested(**_BETWEEN)
 recall_agreed = CopyRecallAgreed(**_BETWEEN)
 recall_refused = CopyRecallRefused(note="already acted on", **_BETWEEN)
+revocation_ordered = CopyChangeOrdered(
+    change="revocation", note="issued in error", staff=clerk, **_BETWEEN
+)
+revocation_agreed = CopyChangeAgreed(change="revocation", **_BETWEEN)
+revocation_refused = CopyChangeRefused(change="revocation", note="already acted on", **_BETWEEN)
+amendment_ordered = CopyChangeOrdered(
+    change="amendment", edition=2, note="a slip of the pen", staff=clerk, **_BETWEEN
+)
+amendment_agreed = CopyChangeAgreed(change="amendment", **_BETWEEN)
+amendment_refused = CopyChangeRefused(change="amendment", note="already acted on", **_BETWEEN)
+removal_ordered = CopyChangeOrdered(
+    change="removal", note="a slip of the pen", staff=clerk, **_BETWEEN
+)
+removal_agreed = CopyChangeAgreed(change="removal", **_BETWEEN)
+removal_refused = CopyChangeRefused(change="removal", note="already acted on", **_BETWEEN)
 """What befell the first receiver's copy."""
 
 

@@ -5,6 +5,9 @@ from contexts.documents.demo_documents import (
     OTHER,
     RECEIVER,
     SENDER,
+    amendment_agreed,
+    amendment_ordered,
+    amendment_refused,
     arrived,
     assigned,
     clerk,
@@ -17,6 +20,12 @@ from contexts.documents.demo_documents import (
     recall_requested,
     received,
     reception_refused,
+    removal_agreed,
+    removal_ordered,
+    removal_refused,
+    revocation_agreed,
+    revocation_ordered,
+    revocation_refused,
 )
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -37,6 +46,7 @@ from chalicelib.contexts.documents.domain.copy import (
     NoteArrival,
     NotYourCopy,
     OpenCopy,
+    OrderChange,
     ReasonMissing,
     RecallPending,
     ReceptionWasRefused,
@@ -70,6 +80,17 @@ ask_back = said(RequestRecall, SENDER)
 give_back = said(AgreeRecall)
 keep = said(RefuseRecall, note="already acted on")
 
+order_back = OrderChange(origin=ORIGIN, change="revocation", note="issued in error", staff=clerk)
+
+amend = OrderChange(
+    origin=ORIGIN, change="amendment", edition=2, note="a slip of the pen", staff=clerk
+)
+amend_again = OrderChange(
+    origin=ORIGIN, change="amendment", edition=3, note="a slip of the pen", staff=clerk
+)
+amended_again = amendment_ordered.model_copy(update={"edition": 3})
+remove = OrderChange(origin=ORIGIN, change="removal", note="a slip of the pen", staff=clerk)
+
 # Every state a copy can be in, by the shortest way there.
 ABSENT = []
 OPENED = [opened]
@@ -82,6 +103,14 @@ REFUSED = [*ARRIVED, reception_refused]
 ASKED_BACK = [*RECEIVED, recall_requested]
 RECALLED = [*ASKED_BACK, recall_agreed]
 KEPT = [*ASKED_BACK, recall_refused]
+ORDERED_BACK = [*RECEIVED, revocation_ordered]
+REVOKED = [*ORDERED_BACK, revocation_agreed]
+KEPT_IN_SPITE = [*ORDERED_BACK, revocation_refused]
+AMENDED = [*RECEIVED, amendment_ordered]
+TAKEN = [*AMENDED, amendment_agreed]
+NOT_TAKEN = [*AMENDED, amendment_refused]
+DROPPED = [*RECEIVED, removal_ordered]
+REMOVED = [*DROPPED, removal_agreed]
 ELSEWHERE = opening.model_copy(update={"subject": "Another subject"})
 
 
@@ -230,6 +259,134 @@ def test_recall_answered(given, when, then):
     Given(copy, *given).when(when).then(then)
 
 
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(OPENED, order_back, [revocation_ordered], id="on its way"),
+        pytest.param(RECEIVED, order_back, [revocation_ordered], id="after 03"),
+        pytest.param(COMPLETED, order_back, [revocation_ordered], id="after 06"),
+        pytest.param(ASKED_BACK, order_back, [revocation_ordered], id="while asked back"),
+        pytest.param(KEPT, order_back, [revocation_ordered], id="after a refused recall"),
+        pytest.param(ORDERED_BACK, order_back, [], id="twice"),
+        pytest.param(REVOKED, order_back, [], id="what was given back"),
+        pytest.param(RECALLED, order_back, [], id="what was recalled"),
+        pytest.param(REFUSED, order_back, [], id="what was never taken"),
+        pytest.param(ABSENT, order_back, CopyUnknown, id="what was never opened"),
+    ],
+)
+def test_a_revocation_reaches_the_copy(given, when, then):
+    Given(copy, *given).when(when).then(then)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(ORDERED_BACK, give_back, [revocation_agreed], id="15"),
+        pytest.param(ORDERED_BACK, keep, [revocation_refused], id="16"),
+        pytest.param(
+            [*ASKED_BACK, revocation_ordered], give_back, [revocation_agreed], id="15 to both"
+        ),
+        pytest.param(
+            [*ASKED_BACK, recall_refused, revocation_ordered],
+            keep,
+            [revocation_refused],
+            id="16 again",
+        ),
+        pytest.param(KEPT_IN_SPITE, ask_back, [recall_requested], id="13 after 16"),
+        pytest.param(KEPT_IN_SPITE, assign, [assigned], id="04 after 16"),
+        pytest.param([opened, revocation_ordered], note_arrival(), [arrived], id="01 crosses it"),
+        pytest.param(ORDERED_BACK, accept, [], id="03 twice"),
+        pytest.param(ORDERED_BACK, ask_back, [], id="13, which the order covers"),
+        pytest.param(REVOKED, give_back, [], id="15 twice"),
+        pytest.param(REVOKED, ask_back, [], id="13 after 15"),
+        pytest.param(KEPT_IN_SPITE, keep, [], id="16 twice"),
+        pytest.param(ORDERED_BACK, said(AgreeRecall, SENDER), NotYourCopy, id="by its sender"),
+        pytest.param(ORDERED_BACK, said(RefuseRecall), ReasonMissing, id="16 without reason"),
+        pytest.param(ORDERED_BACK, assign, RecallPending, id="04 while ordered back"),
+        pytest.param(
+            [*ARRIVED, revocation_ordered], refuse, RecallPending, id="02 while ordered back"
+        ),
+        pytest.param(REVOKED, assign, CopyWasRecalled, id="04 after 15"),
+        pytest.param(REVOKED, refuse, CopyWasRecalled, id="02 after 15"),
+        pytest.param(REVOKED, keep, CopyWasRecalled, id="16 after 15"),
+        pytest.param(KEPT_IN_SPITE, give_back, NoRecallPending, id="15 after 16"),
+    ],
+)
+def test_a_revocation_is_answered(given, when, then):
+    Given(copy, *given).when(when).then(then)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(OPENED, amend, [amendment_ordered], id="on its way"),
+        pytest.param(COMPLETED, amend, [amendment_ordered], id="after 06"),
+        pytest.param(ASKED_BACK, amend, [amendment_ordered], id="while asked back"),
+        pytest.param(AMENDED, amend_again, [amended_again], id="once more, before an answer"),
+        pytest.param(TAKEN, amend_again, [amended_again], id="once more, after 15"),
+        pytest.param(AMENDED, amend, [], id="twice"),
+        pytest.param(TAKEN, amend, [], id="what was taken"),
+        pytest.param(NOT_TAKEN, amend, [], id="what was not taken"),
+        pytest.param([*AMENDED, amended_again], amend, [], id="an edition of yesterday"),
+        pytest.param(ORDERED_BACK, amend, [], id="what is ordered back"),
+        pytest.param(DROPPED, amend, [], id="whose receiver is dropped"),
+        pytest.param(REFUSED, amend, [], id="what was never taken in"),
+        pytest.param(RECALLED, amend, [], id="what was recalled"),
+        pytest.param(ABSENT, amend, CopyUnknown, id="what was never opened"),
+        pytest.param(AMENDED, order_back, [revocation_ordered], id="then ordered back"),
+        pytest.param(RECEIVED, remove, [removal_ordered], id="its receiver is dropped"),
+        pytest.param(DROPPED, remove, [], id="dropped twice"),
+        pytest.param(REMOVED, remove, [], id="dropped after 15"),
+        pytest.param(DROPPED, order_back, [revocation_ordered], id="dropped, then revoked"),
+    ],
+)
+def test_an_amendment_reaches_the_copy(given, when, then):
+    Given(copy, *given).when(when).then(then)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(AMENDED, give_back, [amendment_agreed], id="15"),
+        pytest.param(AMENDED, keep, [amendment_refused], id="16"),
+        pytest.param(AMENDED, assign, [assigned], id="work goes on meanwhile"),
+        pytest.param([*ARRIVED, amendment_ordered], refuse, [reception_refused], id="02 too"),
+        pytest.param(TAKEN, assign, [assigned], id="04 after 15"),
+        pytest.param(AMENDED, ask_back, [recall_requested], id="13 while it waits"),
+        pytest.param(
+            [*AMENDED, recall_requested],
+            keep,
+            [recall_refused, amendment_refused],
+            id="16 to a recall as well",
+        ),
+        pytest.param(
+            [*AMENDED, recall_requested], give_back, [recall_agreed], id="15 to a recall ends all"
+        ),
+        pytest.param([*AMENDED, recall_requested, recall_agreed], give_back, [], id="twice"),
+        pytest.param(DROPPED, give_back, [removal_agreed], id="15 to a removal"),
+        pytest.param(DROPPED, keep, [removal_refused], id="16 to a removal"),
+        pytest.param(DROPPED, assign, RecallPending, id="04 while dropped"),
+        pytest.param(REMOVED, assign, CopyWasRecalled, id="04 after it was removed"),
+        pytest.param(TAKEN, give_back, [], id="15 twice"),
+        pytest.param(NOT_TAKEN, keep, [], id="16 twice"),
+        pytest.param(TAKEN, keep, NoRecallPending, id="16 after 15"),
+        pytest.param(NOT_TAKEN, give_back, NoRecallPending, id="15 after 16"),
+        pytest.param(AMENDED, said(RefuseRecall), ReasonMissing, id="16 without reason"),
+    ],
+)
+def test_an_amendment_is_answered(given, when, then):
+    Given(copy, *given).when(when).then(then)
+
+
+def test_an_answer_to_an_amendment_leaves_the_status():
+    assert copy.fold(TAKEN).status == copy.fold(NOT_TAKEN).status == "received"
+
+
+def test_a_refused_revocation_leaves_the_status():
+    assert copy.fold(KEPT_IN_SPITE).status == "received"
+    assert not copy.fold(KEPT_IN_SPITE).asked_back
+
+
 def test_a_status_keeps_what_the_reporter_said_of_it():
     report = said(
         StartProcessing,
@@ -247,6 +404,15 @@ def test_a_status_keeps_what_the_reporter_said_of_it():
         }
     )
     Given(copy, *RECEIVED).when(report).then([expected])
+
+
+def test_a_registered_copy_has_its_arrival_number():
+    registered = received.model_copy(update={"arrival_number": 7, "arrival_year": 2026})
+    Given(copy, *ARRIVED).when(said(AcceptReception, number=7, year=2026)).then([registered])
+    assert copy.fold([*ARRIVED, registered]).arrival == (7, 2026)
+    # Events from before there were numbers have none.
+    assert copy.fold(RECEIVED).arrival is None
+    Given(copy, *ARRIVED, registered).when(said(AcceptReception, number=8, year=2026)).then([])
 
 
 def test_an_urgent_copys_statuses_are_urgent():
@@ -267,7 +433,17 @@ def test_a_reason_has_its_length():
 
 
 def test_each_status_has_the_code_of_its_event():
-    for events in (ARRIVED, REFUSED, RECEIVED, ASSIGNED, PROCESSING, COMPLETED, RECALLED):
+    for events in (
+        ARRIVED,
+        REFUSED,
+        RECEIVED,
+        ASSIGNED,
+        PROCESSING,
+        COMPLETED,
+        RECALLED,
+        REVOKED,
+        REMOVED,
+    ):
         assert CODES[copy.fold(events).status] == events[-1].code
 
 
@@ -322,6 +498,10 @@ class CopyLife(RuleBasedStateMachine):
     def is_asked_back(self, agency):
         self.obey(said(RequestRecall, agency))
 
+    @rule(order=st.sampled_from([order_back, remove, amend, amend_again]))
+    def is_changed(self, order):
+        self.obey(order)
+
     @rule(agency=REPORTERS)
     def is_given_back(self, agency):
         self.obey(said(AgreeRecall, agency))
@@ -339,7 +519,7 @@ class CopyLife(RuleBasedStateMachine):
         self.events += events
         after = copy.fold(self.events)
         assert decide(command, after) == []
-        if isinstance(command, OpenCopy | NoteArrival):
+        if isinstance(command, OpenCopy | NoteArrival | OrderChange):
             return
         asker = SENDER if isinstance(command, RequestRecall) else RECEIVER
         assert command.agency == asker
@@ -348,7 +528,13 @@ class CopyLife(RuleBasedStateMachine):
 
     @property
     def codes(self):
-        return [event.code for event in self.events if event.type != "copy.opened"]
+        """What was said; an order counts as a wish to have the copy back."""
+        told = self.events[1:]
+        return [
+            getattr(event, "code", "order")
+            for event in told
+            if getattr(event, "change", "") != "amendment"
+        ]
 
     @invariant()
     def it_is_opened_once_and_first(self):
@@ -380,15 +566,37 @@ class CopyLife(RuleBasedStateMachine):
         for code in self.codes:
             if asked:
                 # The axis's own receipt may cross the wish on its way.
-                assert code in {"15", "16", "01"}
+                assert code in {"15", "16", "01", "order"}
             else:
                 assert code not in {"15", "16"}
-            asked = code == "13" or (asked and code == "01")
+            asked = code in {"13", "order"} or (asked and code == "01")
+
+    @invariant()
+    def an_order_is_given_once_and_answered_as_what_it_was(self):
+        asked, edition = None, 0
+        for event in self.events:
+            match event.type:
+                case "copy.change_ordered" if event.change == "amendment":
+                    assert asked in {None, "amendment"}
+                    assert event.edition > edition
+                    asked, edition = event.change, event.edition
+                case "copy.change_ordered":
+                    assert asked != event.change
+                    asked = event.change
+                case "copy.change_agreed" | "copy.change_refused":
+                    assert asked == event.change
+                    asked = None
+                case "copy.recall_requested" | "copy.recall_agreed" | "copy.recall_refused":
+                    assert asked in {None, "amendment"}
 
     @invariant()
     def refusals_have_their_reasons(self):
         for event in self.events:
-            if event.type in {"copy.reception_refused", "copy.recall_refused"}:
+            if event.type in {
+                "copy.reception_refused",
+                "copy.recall_refused",
+                "copy.change_refused",
+            }:
                 assert event.note == "a reason"
 
 

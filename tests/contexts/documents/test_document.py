@@ -2,29 +2,50 @@ from datetime import date
 
 import pytest
 from contexts.documents.demo_documents import (
+    ADDED,
     DOCUMENT,
+    LATER,
+    LATER_DOCUMENT,
     LATER_ORIGIN,
+    LATER_REFERENCE,
     ORIGIN,
+    OTHER,
+    RECEIVER,
+    SENDER,
+    added,
+    amended,
     attachment,
     clerk,
     official,
     other,
     receiver,
+    replaced,
+    revoked,
     sender,
     sent,
+    sent_in_its_place,
 )
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from specification import Given
 
+from chalicelib.contexts.documents.domain.copy import ReasonMissing
 from chalicelib.contexts.documents.domain.document import (
     MAX_ATTACHMENTS,
     MAX_RECEIVERS,
+    AmendDocument,
     DocumentAlreadySent,
+    DocumentUnknown,
+    DocumentWasRevoked,
+    NotAReceiver,
+    NoteReplacement,
     NotTheSender,
+    ReceiverAddedTwice,
     ReceiversWrong,
     ReceiverUnknown,
+    Replacing,
+    RevokeDocument,
     SecretDocument,
     SendDocument,
     SenderUnknown,
@@ -33,7 +54,7 @@ from chalicelib.contexts.documents.domain.document import (
     document,
     document_id,
 )
-from chalicelib.contexts.documents.domain.events import Hop, Party
+from chalicelib.contexts.documents.domain.events import Answered, Hop, Party
 from chalicelib.kernel import Refused
 
 
@@ -120,6 +141,14 @@ def test_sending_the_same_document_again_is_silent(when):
     Given(document, sent).when(when).then([])
 
 
+def test_an_older_event_does_not_know_the_id_of_what_it_answers():
+    answering = Answered(agency="Z02", reference="Z02,2026/01/01,5/CV-DEMO")
+    then = official.model_copy(update={"answers": (answering,)})
+    known = answering.model_copy(update={"document": LATER_DOCUMENT})
+    now = official.model_copy(update={"answers": (known,)})
+    Given(document, sent_with(official=then)).when(send(official=now)).then([])
+
+
 @pytest.mark.parametrize(
     "when",
     [
@@ -165,6 +194,256 @@ def test_what_may_not_travel(given, when, then, field):
     with pytest.raises(then) as refusal:
         decide(when, document.fold(given))
     assert refusal.value.field == field
+
+
+def revoke(**fields):
+    wish = {
+        "origin": ORIGIN,
+        "agency": SENDER,
+        "document": DOCUMENT,
+        "reason": "issued in error",
+        "staff": clerk,
+    }
+    return RevokeDocument(**(wish | fields))
+
+
+def revoked_from(*codes, **fields):
+    return revoked.model_copy(update={"receivers": codes} | fields)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param([sent], revoke(), [revoked], id="from all of its receivers"),
+        pytest.param(
+            [sent], revoke(receivers=(OTHER,)), [revoked_from(OTHER)], id="from one of them"
+        ),
+        pytest.param(
+            [sent], revoke(receivers=(OTHER, RECEIVER)), [revoked], id="in the document's order"
+        ),
+        pytest.param(
+            [sent, revoked_from(OTHER)],
+            revoke(origin=LATER_ORIGIN),
+            [revoked_from(RECEIVER, at=LATER)],
+            id="then from the rest",
+        ),
+        pytest.param([sent, revoked], revoke(origin=LATER_ORIGIN), [], id="twice"),
+        pytest.param([sent, revoked], revoke(reason="another"), [], id="for another reason"),
+        pytest.param([sent, revoked], revoke(receivers=(OTHER,)), [], id="from one once more"),
+        pytest.param([sent, revoked], send(), [], id="sent again afterwards: nothing new"),
+        pytest.param([], revoke(), DocumentUnknown, id="what nobody sent"),
+        pytest.param([sent], revoke(agency=RECEIVER), NotTheSender, id="by a receiver"),
+        pytest.param([sent, revoked], revoke(agency="Z09"), NotTheSender, id="by a stranger"),
+        pytest.param([sent], revoke(receivers=("Z09",)), NotAReceiver, id="from a stranger"),
+        pytest.param([sent], revoke(receivers=(SENDER,)), NotAReceiver, id="from oneself"),
+        pytest.param([sent], revoke(reason=" "), ReasonMissing, id="without a reason"),
+    ],
+)
+def test_revocation(given, when, then):
+    Given(document, *given).when(when).then(then)
+
+
+PUT_RIGHT = {"subject": "Demo document, put right"}
+
+
+def amend(**fields):
+    wish = {
+        "origin": ORIGIN,
+        "agency": SENDER,
+        "document": DOCUMENT,
+        "fields": PUT_RIGHT,
+        "added": (added,),
+        "dropped": (OTHER,),
+        "reason": "a slip of the pen",
+        "staff": clerk,
+    }
+    return AmendDocument(**(wish | fields))
+
+
+def amended_with(**fields):
+    return amended.model_copy(update=fields)
+
+
+NO_RECEIVERS = {"added": (), "dropped": ()}
+ONLY_WORDS = amended_with(concerned=(RECEIVER, OTHER), **NO_RECEIVERS)
+ONLY_RECEIVERS = amended_with(official=official, concerned=())
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param([sent], amend(), [amended], id="words, and receivers both ways"),
+        pytest.param([sent], amend(**NO_RECEIVERS), [ONLY_WORDS], id="words: all its receivers"),
+        pytest.param(
+            [sent],
+            amend(concerned=(OTHER,), **NO_RECEIVERS),
+            [amended_with(concerned=(OTHER,), **NO_RECEIVERS)],
+            id="words, for one of them",
+        ),
+        pytest.param(
+            [sent], amend(fields={}), [ONLY_RECEIVERS], id="receivers: only those it concerns"
+        ),
+        pytest.param(
+            [sent],
+            amend(concerned=()),
+            [amended_with(concerned=())],
+            id="words, but for those who are added only",
+        ),
+        pytest.param(
+            [sent],
+            amend(fields={}, attachments=(), **NO_RECEIVERS),
+            [
+                amended_with(
+                    official=official,
+                    attachments=(),
+                    concerned=(RECEIVER, OTHER),
+                    **NO_RECEIVERS,
+                )
+            ],
+            id="files",
+        ),
+        pytest.param(
+            [sent],
+            amend(fields=PUT_RIGHT | {"number": "9", "priority": 3}),
+            [amended],
+            id="neither its name nor its lane",
+        ),
+        pytest.param(
+            [sent, amended],
+            amend(fields={"content": "More"}, **NO_RECEIVERS),
+            [
+                amended_with(
+                    edition=3,
+                    official=amended.official.model_copy(update={"content": "More"}),
+                    concerned=(RECEIVER, ADDED),
+                    **NO_RECEIVERS,
+                )
+            ],
+            id="a third edition goes to those who are left",
+        ),
+        pytest.param(
+            [sent, revoked_from(RECEIVER)],
+            amend(**NO_RECEIVERS),
+            [amended_with(concerned=(OTHER,), **NO_RECEIVERS)],
+            id="not to those it was ordered back from",
+        ),
+        pytest.param(
+            [sent, amended], revoke(), [revoked_from(RECEIVER, ADDED)], id="and then revoked"
+        ),
+        pytest.param([sent, amended], amend(origin=LATER_ORIGIN), [], id="twice"),
+        pytest.param([sent, ONLY_WORDS], amend(**NO_RECEIVERS), [], id="words twice"),
+        pytest.param([sent, ONLY_RECEIVERS], amend(fields={}), [], id="receivers twice"),
+        pytest.param([sent], amend(fields={}, **NO_RECEIVERS), [], id="in nothing"),
+        pytest.param(
+            [sent], amend(fields={"subject": "Demo document"}, **NO_RECEIVERS), [], id="as it was"
+        ),
+        pytest.param([sent, amended], send(), [], id="the first edition sent again"),
+        pytest.param([], amend(), DocumentUnknown, id="what nobody sent"),
+        pytest.param([sent], amend(agency=RECEIVER), NotTheSender, id="by a receiver"),
+        pytest.param([sent, revoked], amend(), DocumentWasRevoked, id="what was revoked"),
+        pytest.param([sent], amend(secrecy="mat"), SecretDocument, id="into a secret"),
+        pytest.param([sent], amend(attachments=FILES), TooManyAttachments, id="too many files"),
+        pytest.param([sent], amend(added=(added, added)), ReceiverAddedTwice, id="one added twice"),
+        pytest.param([sent], amend(added=(receiver,)), ReceiverAddedTwice, id="who has it"),
+        pytest.param(
+            [sent, amended],
+            amend(fields={}, added=(other,), dropped=()),
+            ReceiverAddedTwice,
+            id="who was dropped",
+        ),
+        pytest.param([sent], amend(added=(sender,)), ReceiversWrong, id="its own sender"),
+        pytest.param([sent], amend(strangers=(ADDED,)), ReceiverUnknown, id="a stranger"),
+        pytest.param([sent], amend(dropped=("Z09",)), NotAReceiver, id="drop a stranger"),
+        pytest.param([sent], amend(concerned=("Z09",)), NotAReceiver, id="tell a stranger"),
+        pytest.param(
+            [sent],
+            amend(added=(), dropped=(RECEIVER, OTHER)),
+            ReceiversWrong,
+            id="drop them all",
+        ),
+        pytest.param([sent], amend(added=MANY, dropped=()), ReceiversWrong, id="too many"),
+    ],
+)
+def test_amendment(given, when, then):
+    Given(document, *given).when(when).then(then)
+
+
+def test_an_amended_document_stands_as_its_last_edition():
+    state = document.fold([sent, amended])
+    assert state.now.official.subject == "Demo document, put right"
+    assert [party.code for party in state.now.receivers] == [RECEIVER, ADDED]
+    assert [party.code for party in state.parties] == [RECEIVER, OTHER, ADDED]
+    assert (state.edition, state.sent) == (2, sent)
+
+
+def replace(**fields):
+    known = {
+        "replaced": sent_in_its_place.replaces[0],
+        "sender": SENDER,
+        "holders": (RECEIVER, OTHER),
+    }
+    return send(
+        document=LATER_DOCUMENT,
+        official=sent_in_its_place.official,
+        replaces=(Replacing(**(known | fields)),),
+    )
+
+
+def for_receivers(*codes):
+    return sent_in_its_place.replaces[0].model_copy(update={"receivers": codes})
+
+
+note = NoteReplacement(
+    origin=ORIGIN,
+    document=DOCUMENT,
+    by=LATER_DOCUMENT,
+    by_reference=LATER_REFERENCE,
+    receivers=(RECEIVER,),
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param([], replace(), [sent_in_its_place], id="one that its receiver has"),
+        pytest.param([sent_in_its_place], replace(), [], id="twice"),
+        pytest.param(
+            [sent_in_its_place], replace(holders=()), [], id="twice, though it was dropped since"
+        ),
+        pytest.param([], replace(sender=""), DocumentUnknown, id="one that nobody sent"),
+        pytest.param([], replace(sender=OTHER), NotTheSender, id="another agency's"),
+        pytest.param(
+            [], replace(holders=(OTHER,)), NotAReceiver, id="for one who does not have it"
+        ),
+        pytest.param(
+            [],
+            replace(replaced=for_receivers("Z09"), holders=("Z09",)),
+            NotAReceiver,
+            id="for one who does not get the new one",
+        ),
+        pytest.param(
+            [sent_in_its_place],
+            replace(replaced=for_receivers(RECEIVER, OTHER)),
+            DocumentAlreadySent,
+            id="for others the second time",
+        ),
+        pytest.param([sent], note, [replaced], id="the old one learns of it"),
+        pytest.param([sent, replaced], note, [], id="once"),
+        pytest.param([], note, DocumentUnknown, id="if there is one"),
+    ],
+)
+def test_replacement(given, when, then):
+    Given(document, *given).when(when).then(then)
+
+
+def test_a_replaced_document_says_by_what():
+    assert document.fold([sent, replaced]).replaced == (replaced,)
+
+
+def test_a_stranger_among_the_receivers_is_named():
+    with pytest.raises(NotAReceiver) as refusal:
+        decide(revoke(receivers=(OTHER, "Z09")), document.fold([sent]))
+    assert refusal.value.field == "receivers/1"
 
 
 @pytest.mark.parametrize(
@@ -227,6 +506,25 @@ WISHES = st.builds(
 )
 
 
+REVOCATIONS = st.builds(
+    revoke,
+    origin=st.sampled_from([ORIGIN, LATER_ORIGIN]),
+    agency=st.sampled_from([SENDER, SENDER, OTHER]),
+    receivers=st.lists(st.sampled_from([RECEIVER, OTHER, "Z09"]), max_size=2).map(tuple),
+    reason=st.sampled_from(["a reason", ""]),
+)
+
+
+AMENDMENTS = st.builds(
+    amend,
+    agency=st.sampled_from([SENDER, SENDER, SENDER, OTHER]),
+    fields=st.sampled_from([{}, PUT_RIGHT, {"content": "More"}]),
+    added=st.lists(st.sampled_from([added, other]), max_size=2).map(tuple),
+    dropped=st.lists(st.sampled_from([RECEIVER, OTHER]), max_size=1).map(tuple),
+    concerned=st.sampled_from([None, (), (RECEIVER,)]),
+)
+
+
 class DocumentLife(RuleBasedStateMachine):
     """Whoever sends what in whatever order: one document, sent once; repetition is silence."""
 
@@ -244,10 +542,44 @@ class DocumentLife(RuleBasedStateMachine):
         # Whatever is granted or repeated was the caller's to send, and no secret.
         assert (command.agency, command.secrecy) == (command.sender.code, "none")
 
+    @rule(command=REVOCATIONS | AMENDMENTS)
+    def change(self, command):
+        before = document.fold(self.events)
+        try:
+            self.events += decide(command, before)
+        except Refused:
+            return
+        assert decide(command, document.fold(self.events)) == []
+        assert command.agency == before.sent.sender.code
+
+    @invariant()
+    def nobody_is_ordered_twice_or_without_having_it(self):
+        orders = [event for event in self.events if event.type == "document.revoked"]
+        codes = [code for event in orders for code in event.receivers]
+        assert len(set(codes)) == len(codes)
+        if codes:
+            parties = document.fold(self.events).parties
+            assert set(codes) <= {party.code for party in parties}
+        assert all(event.receivers and event.reason for event in orders)
+
+    @invariant()
+    def editions_have_no_gap_and_always_somebody_to_read_them(self):
+        amendments = [event for event in self.events if event.type == "document.amended"]
+        assert [event.edition for event in amendments] == list(range(2, len(amendments) + 2))
+        state = document.fold(self.events)
+        parties = [party.code for party in state.parties]
+        assert len(set(parties)) == len(parties)
+        for event in amendments:
+            assert not set(event.concerned) & {*event.dropped, *(p.code for p in event.added)}
+        if state.now:
+            assert state.now.receivers
+            assert state.now.official.reference == self.events[0].official.reference
+
     @invariant()
     def it_is_sent_once_and_lawfully(self):
-        assert len(self.events) <= 1
-        for event in self.events:
+        sendings = [event for event in self.events if event.type == "document.sent"]
+        assert sendings == self.events[:1]
+        for event in sendings:
             codes = [party.code for party in event.receivers]
             assert codes
             assert len(set(codes)) == len(codes)

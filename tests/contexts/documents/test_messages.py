@@ -1,10 +1,14 @@
 import pytest
 from contexts.documents.demo_documents import (
+    ADDED,
     DOCUMENT,
     ORIGIN,
     OTHER,
     RECEIVER,
+    REFERENCE,
     SENDER,
+    amended,
+    amendment_ordered,
     arrived,
     assigned,
     attachment,
@@ -16,8 +20,12 @@ from contexts.documents.demo_documents import (
     recall_requested,
     received,
     reception_refused,
+    revocation_agreed,
+    revocation_ordered,
+    revocation_refused,
     sealed_clerk,
     sent,
+    sent_in_its_place,
     sent_urgently,
 )
 from pydantic_core import to_json
@@ -28,6 +36,7 @@ from chalicelib.contexts.documents.messages import (
     answer,
     delivered,
     document_data,
+    order_data,
     route,
     status_data,
 )
@@ -61,6 +70,11 @@ def urgent(event):
         pytest.param(recall_requested, [notice(RECEIVER)], id="13: the receiver"),
         pytest.param(recall_agreed, [notice(SENDER)], id="15: the sender"),
         pytest.param(recall_refused, [notice(SENDER)], id="16: the sender"),
+        pytest.param(amended, [notice(ADDED)], id="an amendment: those who are added"),
+        pytest.param(amendment_ordered, [notice(RECEIVER)], id="its order: the receiver"),
+        pytest.param(revocation_ordered, [notice(RECEIVER)], id="an order: the receiver"),
+        pytest.param(revocation_agreed, [notice(SENDER)], id="15 to it: the sender"),
+        pytest.param(revocation_refused, [notice(SENDER)], id="16 to it: the sender"),
         pytest.param(urgent(received), [notice(SENDER, urgent=True)], id="urgently back"),
         pytest.param(urgent(recall_requested), [notice(RECEIVER, urgent=True)], id="and back"),
     ],
@@ -110,14 +124,19 @@ def test_a_receipt_for_a_document_means_that_its_copy_arrived():
     assert (id_, command.opening.receiver) == (f"{DOCUMENT}.{OTHER}", OTHER)
 
 
-@pytest.mark.parametrize("event", [arrived, recall_requested, recall_agreed])
+def test_a_receipt_of_one_who_was_added_means_the_same():
+    _, id_, command = delivered(message(ADDED, amended), amended, ORIGIN)
+    assert (id_, command.opening.receiver) == (f"{DOCUMENT}.{ADDED}", ADDED)
+
+
+@pytest.mark.parametrize("event", [arrived, recall_requested, recall_agreed, revocation_ordered])
 def test_a_receipt_for_a_status_means_nothing_more(event):
     assert delivered(message(SENDER, event), event, ORIGIN) is None
 
 
 def test_what_a_receiver_is_told_of_a_document():
     told = document_data(sent.model_copy(update={"staff": sealed_clerk}))
-    assert told["document"] == DOCUMENT
+    assert (told["document"], told["edition"]) == (DOCUMENT, 1)
     assert told["official"]["promulgated_on"] == "2026-01-02"
     assert told["sender"] == {"code": SENDER, "name": "Demo agency one"}
     assert told["receivers"] == [RECEIVER, OTHER]
@@ -127,6 +146,25 @@ def test_what_a_receiver_is_told_of_a_document():
     assert "staff" not in told
     assert b"c2VhbGVk" not in to_json(told)
     assert len(to_json(told)) < CLOUDEVENT_BYTES
+
+
+def test_only_those_for_whom_it_replaces_another_are_told_so():
+    for agency, told in ((RECEIVER, [DOCUMENT]), (OTHER, []), (SENDER, [DOCUMENT])):
+        data = document_data(sent_in_its_place, agency=agency)
+        assert [each["document"] for each in data["replaces"]] == told
+
+
+def test_what_a_receiver_is_told_of_an_order():
+    assert order_data(revocation_ordered, REFERENCE) == {
+        "document": DOCUMENT,
+        "reference": REFERENCE,
+        "sender": SENDER,
+        "receiver": RECEIVER,
+        "change": "revocation",
+        "note": "issued in error",
+        "at": "2026-01-02T03:04:05+00:00",
+    }
+    assert status_data(revocation_agreed)["change"] == "revocation"
 
 
 def test_what_the_other_side_is_told_of_a_status():

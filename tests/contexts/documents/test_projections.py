@@ -2,13 +2,19 @@ from datetime import date
 
 import pytest
 from contexts.documents.demo_documents import (
+    ADDED,
     AT,
     DOCUMENT,
     LATER,
+    LATER_DOCUMENT,
     OTHER,
     RECEIVER,
     REFERENCE,
     SENDER,
+    amended,
+    amendment_agreed,
+    amendment_ordered,
+    amendment_refused,
     arrived,
     assigned,
     completed,
@@ -20,6 +26,11 @@ from contexts.documents.demo_documents import (
     recall_requested,
     received,
     reception_refused,
+    replaced,
+    revocation_agreed,
+    revocation_ordered,
+    revocation_refused,
+    revoked,
     sent,
     sent_urgently,
 )
@@ -27,13 +38,16 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from chalicelib.contexts.agencies.domain.events import AgencyRegistered, AgencySystemRegistered
+from chalicelib.contexts.documents.domain.events import Answered
 from chalicelib.contexts.documents.projections import (
     where_is_my_document,
+    which_documents_answer_this_one,
     which_documents_came_to_my_agency,
     which_documents_did_my_agency_send,
     who_takes_part,
 )
 from chalicelib.contexts.documents.projections.where_is_my_document import Step, Whereabouts
+from chalicelib.contexts.documents.projections.which_documents_answer_this_one import Replies
 from chalicelib.contexts.documents.projections.which_documents_came_to_my_agency import (
     ReceivedDocument,
 )
@@ -53,6 +67,12 @@ STATUSES = [
     recall_requested,
     recall_agreed,
     recall_refused,
+    revocation_ordered,
+    revocation_agreed,
+    revocation_refused,
+    amendment_ordered,
+    amendment_agreed,
+    amendment_refused,
 ]
 
 
@@ -100,6 +120,42 @@ came = ReceivedDocument(
             id="completed",
         ),
         pytest.param(
+            [opened, received, revocation_ordered],
+            came.model_copy(update={"status": "03", "reported_at": AT, "change": "revocation"}),
+            id="ordered back",
+        ),
+        pytest.param(
+            [opened, received, revocation_ordered, at_later(revocation_agreed)],
+            came.model_copy(update={"status": "15", "reported_at": LATER}),
+            id="given back",
+        ),
+        pytest.param(
+            [
+                opened,
+                received.model_copy(update={"arrival_number": 7, "arrival_year": 2026}),
+                completed,
+            ],
+            came.model_copy(
+                update={
+                    "status": "06",
+                    "reported_at": AT,
+                    "arrival_number": 7,
+                    "arrival_year": 2026,
+                }
+            ),
+            id="with its arrival number",
+        ),
+        pytest.param(
+            [opened, received, amendment_ordered],
+            came.model_copy(update={"status": "03", "reported_at": AT, "change": "amendment"}),
+            id="another edition",
+        ),
+        pytest.param(
+            [opened, received, amendment_ordered, at_later(amendment_agreed)],
+            came.model_copy(update={"status": "03", "reported_at": LATER}),
+            id="taken",
+        ),
+        pytest.param(
             [opened.model_copy(update={"urgent": True})],
             came.model_copy(update={"urgent": True}),
             id="urgent",
@@ -131,6 +187,43 @@ whereabouts = Whereabouts(document=DOCUMENT, receiver=RECEIVER, sender=SENDER)
                 }
             ),
             id="every step in its order, with its note",
+        ),
+        pytest.param(
+            [opened, revocation_ordered],
+            whereabouts.model_copy(
+                update={
+                    "change": "revocation",
+                    "steps": (Step(code="", change="revocation", note="issued in error", at=AT),),
+                }
+            ),
+            id="ordered back",
+        ),
+        pytest.param(
+            [opened, revocation_ordered, revocation_refused],
+            whereabouts.model_copy(
+                update={
+                    "status": "16",
+                    "steps": (
+                        Step(code="", change="revocation", note="issued in error", at=AT),
+                        Step(code="16", change="revocation", note="already acted on", at=AT),
+                    ),
+                }
+            ),
+            id="and kept",
+        ),
+        pytest.param(
+            [opened, received, amendment_ordered, amendment_refused],
+            whereabouts.model_copy(
+                update={
+                    "status": "03",
+                    "steps": (
+                        Step(code="03", at=AT),
+                        Step(code="", change="amendment", note="a slip of the pen", at=AT),
+                        Step(code="16", change="amendment", note="already acted on", at=AT),
+                    ),
+                }
+            ),
+            id="another edition, not taken",
         ),
         pytest.param([arrived], None, id="a status of a copy nobody opened"),
     ],
@@ -167,6 +260,35 @@ def with_statuses(**statuses):
             with_statuses(Z02="03", Z03="01"),
             id="each receiver by itself",
         ),
+        pytest.param(
+            [sent, revoked],
+            sent_row.model_copy(update={"revoked": (RECEIVER, OTHER)}),
+            id="revoked",
+        ),
+        pytest.param(
+            [sent, opened, received, revocation_ordered],
+            with_statuses(Z02="03"),
+            id="an order changes no status",
+        ),
+        pytest.param(
+            [sent, opened, received, amended, amendment_ordered, amendment_agreed],
+            with_statuses(Z02="03").model_copy(
+                update={
+                    "subject": "Demo document, put right",
+                    "receivers": (RECEIVER, ADDED),
+                    "edition": 2,
+                }
+            ),
+            id="amended",
+        ),
+        pytest.param([amended], None, id="an amendment of a document nobody sent"),
+        pytest.param(
+            [sent, replaced],
+            sent_row.model_copy(update={"replaced_by": (LATER_DOCUMENT,)}),
+            id="replaced",
+        ),
+        pytest.param([replaced], None, id="a replacement of a document nobody sent"),
+        pytest.param([revoked], None, id="a revocation of a document nobody sent"),
         pytest.param([arrived], None, id="a status of a document nobody sent"),
         pytest.param([opened], None, id="a copy of a document nobody sent"),
     ],
@@ -189,9 +311,34 @@ def test_the_order_between_copies_makes_no_difference(data):
     assert row == with_statuses(Z02="06", Z03="02")
 
 
-@pytest.mark.parametrize("event", [sent, opened, *STATUSES, of_other(received)])
+@pytest.mark.parametrize("event", [sent, revoked, amended, opened, *STATUSES, of_other(received)])
 def test_every_event_of_a_document_bears_on_one_row(event):
     assert which_documents_did_my_agency_send.keys(event) == [DOCUMENT]
+
+
+def answering(*ids):
+    answers = tuple(Answered(agency="Z02", document=id_) for id_ in ids)
+    return sent.model_copy(
+        update={"official": sent.official.model_copy(update={"answers": answers})}
+    )
+
+
+@pytest.mark.parametrize(
+    ("ids", "keys"),
+    [
+        pytest.param((), [DOCUMENT], id="it answers nothing"),
+        pytest.param(("a", "b"), [DOCUMENT, "a", "b"], id="each that it answers"),
+        pytest.param(("a", "a", ""), [DOCUMENT, "a"], id="once, and if it has an id"),
+    ],
+)
+def test_an_answer_stands_with_what_it_answers(ids, keys):
+    assert which_documents_answer_this_one.keys(answering(*ids)) == keys
+
+
+def test_which_documents_answer_this_one():
+    later = answering("a").model_copy(update={"document": LATER_DOCUMENT, "at": LATER})
+    row = folded(which_documents_answer_this_one.answer, answering("a"), later)
+    assert row == Replies(documents=(DOCUMENT, LATER_DOCUMENT), last_at=LATER)
 
 
 COPY_VIEWS = [where_is_my_document.answer, which_documents_came_to_my_agency.answer]
@@ -209,7 +356,11 @@ def test_no_order_of_events_stops_a_view(view):
     told()
 
 
-@for_all(st.lists(st.sampled_from([sent, opened, *STATUSES, of_other(arrived)]), max_size=8))
+@for_all(
+    st.lists(
+        st.sampled_from([sent, revoked, amended, opened, *STATUSES, of_other(arrived)]), max_size=8
+    )
+)
 def test_nor_the_view_of_what_was_sent(events):
     row = folded(which_documents_did_my_agency_send.answer, *events)
     assert (row is not None) == (sent in events)
@@ -252,19 +403,27 @@ egov = {"egov": Keys(public_keys=("a2V5",), secret=SEALED)}
     [
         pytest.param([entered], participant, id="an agency without systems"),
         pytest.param(
-            [entered, connected], participant.model_copy(update={"systems": egov}), id="with one"
+            [entered, connected],
+            participant.model_copy(update={"systems": egov, "mailbox": "egov"}),
+            id="with one",
         ),
         pytest.param(
             [entered, connected, archive],
             participant.model_copy(
-                update={"systems": egov | {"archive": Keys(public_keys=("a2V5",))}}
+                update={
+                    "systems": egov | {"archive": Keys(public_keys=("a2V5",))},
+                    "mailbox": "egov",
+                }
             ),
             id="with two",
         ),
         pytest.param(
             [entered, connected, connected.model_copy(update={"public_keys": ("b3RoZXI",)})],
             participant.model_copy(
-                update={"systems": {"egov": Keys(public_keys=("b3RoZXI",), secret=SEALED)}}
+                update={
+                    "systems": {"egov": Keys(public_keys=("b3RoZXI",), secret=SEALED)},
+                    "mailbox": "egov",
+                }
             ),
             id="old keys no longer count",
         ),

@@ -1,28 +1,43 @@
-"""One agency: its entry in the register and its systems."""
+"""One agency: its entry in the register, its life from there on, and its systems."""
 
 import re
 from base64 import b64decode, b64encode
-from datetime import date
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
 from ipaddress import ip_address
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, StringConstraints, model_validator
 
 from chalicelib.agency_code import CanonicalCode, canonical, parse
 from chalicelib.contexts.agencies.domain.events import (
+    DOCUMENTS,
+    AgencyDissolved,
     AgencyEvent,
+    AgencyMerged,
+    AgencyMoved,
     AgencyRegistered,
+    AgencyRenamed,
+    AgencySystemKeysRotated,
+    AgencySystemLocked,
     AgencySystemRegistered,
+    AgencySystemUnlocked,
+    AgencyValidityCorrected,
+    KeyWindow,
 )
 from chalicelib.kernel import Command, Conflict, Decider, Invalid, NotFound, Value
 from chalicelib.privacy.personal import Personal
 
-DOCUMENTS = "documents"
-"""The kind of system that takes an agency's documents."""
 MAX_SYSTEMS = 32
 """Keeps a stream short: a case, not a register."""
+MAX_KEYS = 4
+"""Keys of a system at a time: the new one, those that retire, and one to spare."""
+OVERLAP_DAYS, MAX_OVERLAP_DAYS = 7, 90
+"""How long an old key is good beside the new one, unless another time is asked for."""
+MAX_AHEAD = timedelta(days=366)
 _KEY_BYTES = 32
+_DAY = timedelta(days=1)
 _URL_CHARS = re.compile(r"[!-\[\]-~]+")
 
 
@@ -65,8 +80,16 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Token = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Endpoint = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_endpoint)]
 PublicKey = Annotated[str, StringConstraints(max_length=100), AfterValidator(_public_key)]
-PublicKeys = Annotated[tuple[PublicKey, ...], Field(max_length=4)]
+PublicKeys = Annotated[tuple[PublicKey, ...], Field(max_length=MAX_KEYS)]
 WrittenCode = Annotated[str, AfterValidator(_code_as_written)]
+Note = Annotated[str, StringConstraints(max_length=1_000)]
+FirstDay = Annotated[date, Field(gt=date.min)]
+"""A day that has a day before it."""
+
+
+def _in_order(valid_from: date | None, valid_to: date | None) -> None:
+    if valid_from and valid_to and valid_to < valid_from:
+        raise ValueError("valid_to is before valid_from")
 
 
 class RegisterAgency(Command):
@@ -79,13 +102,97 @@ class RegisterAgency(Command):
     valid_to: date | None = None
     parent: CanonicalCode | None = None
     source: Line
-    note: Annotated[str, StringConstraints(max_length=1_000)] = ""
+    note: Note = ""
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.valid_from and self.valid_to and self.valid_to < self.valid_from:
-            raise ValueError("valid_to is before valid_from")
+    def _ordered(self) -> Self:
+        _in_order(self.valid_from, self.valid_to)
         return self
+
+
+class RotateKeys(Command):
+    """Have a system sign with another key from `not_before` on (from now, if it is not said).
+
+    The keys before it are good for `overlap_days` more: messages under way are signed with them.
+    """
+
+    code: CanonicalCode
+    system: Token
+    public_key: PublicKey
+    not_before: AwareDatetime | None = None
+    overlap_days: Annotated[int, Field(ge=0, le=MAX_OVERLAP_DAYS)] = OVERLAP_DAYS
+
+    @model_validator(mode="after")
+    def _soon(self) -> Self:
+        if self.not_before and self.not_before > self.at + MAX_AHEAD:
+            raise ValueError("not_before is more than a year ahead")
+        return self
+
+
+class LockSystem(Command):
+    """Let a system of the agency neither send nor receive, for a reason."""
+
+    code: CanonicalCode
+    system: Token
+    reason: Line
+
+
+class UnlockSystem(Command):
+    """Let a system of the agency send and receive again."""
+
+    code: CanonicalCode
+    system: Token
+
+
+class RenameAgency(Command):
+    """Enter the name an agency bears from `effective_on`; its names before are kept."""
+
+    code: CanonicalCode
+    name: Line
+    name_english: Annotated[str, StringConstraints(max_length=300)] = ""
+    effective_on: FirstDay
+    source: Line
+    note: Note = ""
+
+
+class MoveAgency(Command):
+    """Put an agency under another one from `effective_on`, or under none.
+
+    `ancestors` is what the register says: the new parent, its parent and so on, empty if there is
+    no such parent; `parent_ended` whether it was merged or dissolved.
+    """
+
+    code: CanonicalCode
+    parent: CanonicalCode | None
+    effective_on: FirstDay
+    source: Line
+    note: Note = ""
+    ancestors: tuple[str, ...] = ()
+    parent_ended: bool = False
+
+
+class CorrectValidity(Command):
+    """Say between which days (both within) an agency's code is good, as far as is known."""
+
+    code: CanonicalCode
+    valid_from: date | None
+    valid_to: date | None
+    source: Line
+    note: Note = ""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        _in_order(self.valid_from, self.valid_to)
+        return self
+
+
+class DissolveAgency(Command):
+    """End an agency that nobody succeeds; `effective_on` is the first day without it."""
+
+    code: CanonicalCode
+    effective_on: FirstDay
+    source: Line
+    note: Note = ""
 
 
 class RegisterSystem(Command):
@@ -102,14 +209,95 @@ class RegisterSystem(Command):
     secret_print: str = ""
 
 
-AgencyCommand = RegisterAgency | RegisterSystem
+class MergeAgency(Command):
+    """End an agency that another one succeeds from `effective_on`.
+
+    `heirs` is what the register says: the successor, its own successor and so on, empty if there is
+    no such agency; `heir_dissolved` whether the last of them was dissolved.
+    """
+
+    code: CanonicalCode
+    successor: CanonicalCode
+    effective_on: FirstDay
+    source: Line
+    note: Note = ""
+    heirs: tuple[str, ...] = ()
+    heir_dissolved: bool = False
+
+
+Life = RenameAgency | MoveAgency | CorrectValidity | DissolveAgency | MergeAgency
+"""What may become of an agency that is in the register."""
+SystemChange = RegisterSystem | RotateKeys | LockSystem | UnlockSystem
+"""What may become of a system of such an agency."""
+AgencyCommand = RegisterAgency | Life | SystemChange
+
+
+class Named(Value):
+    """A name, and its first day; None: from the beginning, or from a day nobody knows."""
+
+    name: str
+    name_english: str
+    from_on: date | None
+
+
+class Belonged(Value):
+    """The agency another one belongs to (None: it stands at the top), and the first such day."""
+
+    parent: str | None
+    from_on: date | None
 
 
 class Agency(Value):
-    """What `decide` must remember: the entry, and each system as last registered."""
+    """What `decide` must remember: the entry, what became of it, each system as last registered.
+
+    `keys` are all a system has or had since they were last replaced; `locked` says of each system
+    that ever was locked whether it is.
+    `names` and `parents` are in order, the latest last. `valid_to` is the last good day.
+    """
 
     entry: AgencyRegistered | None = None
+    names: tuple[Named, ...] = ()
+    parents: tuple[Belonged, ...] = ()
+    valid_from: date | None = None
+    valid_to: date | None = None
+    ended: Literal["dissolved", "merged"] | None = None
+    successor: str | None = None
     systems: dict[str, AgencySystemRegistered] = Field(default_factory=dict)
+    keys: dict[str, tuple[KeyWindow, ...]] = Field(default_factory=dict)
+    locked: dict[str, bool] = Field(default_factory=dict)
+
+    @property
+    def parent(self) -> str | None:
+        """The agency it belongs to, as far as is entered."""
+        return self.parents[-1].parent if self.parents else None
+
+
+Find = Callable[[str], Agency]
+"""The agency of a canonical code; an empty one for a code that nobody has."""
+
+
+def ancestors_of(code: str | None, find: Find) -> tuple[str, ...]:
+    """`code`, the agency it belongs to, and so on up; empty if nobody has this code."""
+    return _line(code, find, lambda state: state.parent)
+
+
+def heirs_of(code: str | None, find: Find) -> tuple[str, ...]:
+    """`code`, the agency that succeeded it, and so on; empty if nobody has this code."""
+    return _line(code, find, lambda state: state.successor)
+
+
+def _line(
+    code: str | None, find: Find, following: Callable[[Agency], str | None]
+) -> tuple[str, ...]:
+    """Two changes made at the same moment can close a ring: it is walked once."""
+    found: list[str] = []
+    while code is not None and code not in found:
+        state = find(code)
+        if state.entry is None:
+            break
+        found.append(code)
+        code = following(state)
+    return tuple(found)
 
 
 class AgencyAlreadyRegistered(Conflict):
@@ -126,11 +314,88 @@ class AgencyNotRegistered(NotFound):
     rule = "QĐ 20/2020/QĐ-TTg"
 
 
+class AgencyEnded(Conflict):
+    """The agency was merged or dissolved; nothing becomes of it any more."""
+
+    code = "agency-ended"
+    rule = "QĐ 20/2020/QĐ-TTg: the code of an agency that ended is closed"
+
+
+class HistoryGoesBack(Conflict):
+    """Names and places of an agency are entered in the order of their days."""
+
+    code = "agency-history-goes-back"
+    rule = "QĐ 20/2020/QĐ-TTg: one name and one place a day"
+
+
+class ParentUnknown(Invalid):
+    """The agency it should belong to is not registered."""
+
+    code = "parent-unknown"
+    rule = "QĐ 20/2020/QĐ-TTg: a unit stands under a registered agency"
+
+
+class HierarchyLoops(Conflict):
+    """An agency cannot belong to itself, nor to one of its own units."""
+
+    code = "hierarchy-loops"
+    rule = "QĐ 20/2020/QĐ-TTg: identifiers name levels, from the top down"
+
+
+class EndsBeforeItBegins(Invalid):
+    """An agency cannot end before its first day is over."""
+
+    code = "ends-before-it-begins"
+    rule = "An agency is valid for at least a day"
+
+
+class SuccessorUnknown(Invalid):
+    """The agency that should succeed it is not registered."""
+
+    code = "successor-unknown"
+    rule = "QĐ 20/2020/QĐ-TTg: a registered agency takes the place of another"
+
+
+class SuccessionLoops(Conflict):
+    """An agency cannot succeed itself, nor those that it has succeeded."""
+
+    code = "succession-loops"
+    rule = "A chain of successors ends with an agency that lives"
+
+
+class SuccessorDissolved(Conflict):
+    """The agency that should succeed it was dissolved."""
+
+    code = "successor-dissolved"
+    rule = "A chain of successors ends with an agency that lives"
+
+
 class SecretMissing(Invalid):
     """Signatures of kind v1 need a shared secret."""
 
     code = "webhook-secret-missing"
     rule = "Standard Webhooks 1.0.0, Signature scheme"
+
+
+class SystemUnknown(NotFound):
+    """The agency has no such system."""
+
+    code = "system-unknown"
+    rule = "A system is registered before it is locked or its keys are rotated"
+
+
+class KeyAlreadyRegistered(Conflict):
+    """The system has this key already, from another moment on."""
+
+    code = "key-already-registered"
+    rule = "A key is good from one moment on"
+
+
+class TooManyKeys(Conflict):
+    """A system has at most 4 keys at a time."""
+
+    code = "too-many-keys"
+    rule = f"At most {MAX_KEYS} keys a system; wait until one has retired"
 
 
 class TooManySystems(Conflict):
@@ -146,9 +411,14 @@ def decide(command: AgencyCommand, state: Agency) -> list[AgencyEvent]:
     Raises:
         AgencyAlreadyRegistered: entering an agency again with other data. The form in which its
             code is written makes no difference.
-        AgencyNotRegistered: a system of nobody.
+        AgencyNotRegistered: anything else about nobody.
+        AgencyEnded: renaming, moving, dissolving what was merged or dissolved, opening its validity
+            again, or moving an agency under it.
+        HistoryGoesBack: a name or a place older than the last one.
+        ParentUnknown, HierarchyLoops, EndsBeforeItBegins: see there.
+        SuccessorUnknown, SuccessionLoops, SuccessorDissolved: see there.
         SecretMissing: a system that wants HMAC signatures brings no secret for them.
-        TooManySystems: see there.
+        TooManySystems, SystemUnknown, KeyAlreadyRegistered, TooManyKeys: see there.
     """
     match command:
         case RegisterAgency() if state.entry is None:
@@ -157,13 +427,49 @@ def decide(command: AgencyCommand, state: Agency) -> list[AgencyEvent]:
             return []
         case RegisterAgency():
             raise AgencyAlreadyRegistered
-        case RegisterSystem() if state.entry is None:
+        case _ if state.entry is None:
             raise AgencyNotRegistered
+        case RegisterSystem() | RotateKeys() | LockSystem() | UnlockSystem():
+            return _decide_system(command, state)
+        case RenameAgency() | MoveAgency() | CorrectValidity() | DissolveAgency() | MergeAgency():
+            return _decide_life(command, state)
+
+
+def _decide_life(command: Life, state: Agency) -> list[AgencyEvent]:
+    match command:
+        case RenameAgency() if _bears(command, state):
+            return []
+        case MoveAgency() if state.parents and state.parent == command.parent:
+            return []
+        case CorrectValidity() if _validity(command) == (state.valid_from, state.valid_to):
+            return []
+        case CorrectValidity(valid_to=None) if state.ended:
+            raise AgencyEnded
+        case CorrectValidity():
+            return [AgencyValidityCorrected(**_said(command))]
+        case DissolveAgency() if state.ended == "dissolved" and _ends(command, state):
+            return []
+        case MergeAgency() if state.successor == command.successor and _ends(command, state):
+            return []
+        case _ if state.ended:
+            raise AgencyEnded
+        case RenameAgency():
+            _follows(command.effective_on, state.names)
+            return [AgencyRenamed(**_said(command))]
+        case MoveAgency():
+            return _moved(command, state)
+        case DissolveAgency():
+            _outlives_its_first_day(command.effective_on, state)
+            return [AgencyDissolved(**_said(command))]
+        case MergeAgency():
+            return _merged(command, state)
+
+
+def _decide_system(command: SystemChange, state: Agency) -> list[AgencyEvent]:
+    match command:
         case RegisterSystem(signature="v1", secret=None):
             raise SecretMissing(field="/webhook_secret")
-        case RegisterSystem() if command.system in state.systems and _same(
-            _system(command), state.systems[command.system]
-        ):
+        case RegisterSystem() if _is_so(command, state):
             return []
         case RegisterSystem() if (
             command.system not in state.systems and len(state.systems) >= MAX_SYSTEMS
@@ -171,15 +477,118 @@ def decide(command: AgencyCommand, state: Agency) -> list[AgencyEvent]:
             raise TooManySystems
         case RegisterSystem():
             return [_system(command)]
+        case _ if command.system not in state.systems:
+            raise SystemUnknown
+        case RotateKeys():
+            return _rotated(command, state.keys[command.system])
+        case LockSystem() if state.locked.get(command.system):
+            return []
+        case LockSystem():
+            return [AgencySystemLocked(**_said(command), at=command.at)]
+        case UnlockSystem() if not state.locked.get(command.system):
+            return []
+        case UnlockSystem():
+            return [AgencySystemUnlocked(**_said(command), at=command.at)]
 
 
 def evolve(state: Agency, event: AgencyEvent) -> Agency:
     """The agency after `event`."""
+    return state.model_copy(update=_change(state, event))
+
+
+def _change(state: Agency, event: AgencyEvent) -> dict[str, object]:
     match event:
         case AgencyRegistered():
-            return state.model_copy(update={"entry": event})
+            first = Named(
+                name=event.name, name_english=event.name_english, from_on=event.valid_from
+            )
+            return {
+                "entry": event,
+                "names": (first,),
+                "parents": (Belonged(parent=event.parent, from_on=event.valid_from),),
+                "valid_from": event.valid_from,
+                "valid_to": event.valid_to,
+            }
+        case AgencyRenamed():
+            name = Named(
+                name=event.name, name_english=event.name_english, from_on=event.effective_on
+            )
+            return {"names": (*state.names, name)}
+        case AgencyMoved():
+            place = Belonged(parent=event.parent, from_on=event.effective_on)
+            return {"parents": (*state.parents, place)}
+        case AgencyValidityCorrected():
+            return {"valid_from": event.valid_from, "valid_to": event.valid_to}
+        case AgencyDissolved():
+            return {"ended": "dissolved", "valid_to": event.last_day}
+        case AgencyMerged():
+            successor = {"successor": event.successor}
+            return {"ended": "merged", "valid_to": event.last_day, **successor}
         case AgencySystemRegistered():
-            return state.model_copy(update={"systems": {**state.systems, event.system: event}})
+            known = {window.key: window for window in state.keys.get(event.system, ())}
+            named = dict.fromkeys(event.public_keys)
+            keys = tuple(known.get(key) or KeyWindow(key=key) for key in named)
+            return {
+                "systems": {**state.systems, event.system: event},
+                "keys": {**state.keys, event.system: keys},
+            }
+        case AgencySystemKeysRotated():
+            return {"keys": {**state.keys, event.system: event.keys}}
+        case AgencySystemLocked():
+            return {"locked": {**state.locked, event.system: True}}
+        case AgencySystemUnlocked():
+            return {"locked": {**state.locked, event.system: False}}
+
+
+def _said(command: Command, *facts: str) -> dict[str, Any]:
+    """What the command says, without its origin and what was looked up for it."""
+    return command.model_dump(exclude={"origin", *facts})
+
+
+def _bears(command: RenameAgency, state: Agency) -> bool:
+    latest = state.names[-1]
+    return (latest.name, latest.name_english) == (command.name, command.name_english)
+
+
+def _moved(command: MoveAgency, state: Agency) -> list[AgencyEvent]:
+    if command.parent and not command.ancestors:
+        raise ParentUnknown(field="/parent")
+    if command.code in command.ancestors:
+        raise HierarchyLoops(field="/parent")
+    if command.parent_ended:
+        raise AgencyEnded("The agency it should belong to has ended", field="/parent")
+    _follows(command.effective_on, state.parents)
+    return [AgencyMoved(**_said(command, "ancestors", "parent_ended"))]
+
+
+def _merged(command: MergeAgency, state: Agency) -> list[AgencyEvent]:
+    if command.code == command.successor or command.code in command.heirs:
+        raise SuccessionLoops(field="/successor")
+    if not command.heirs:
+        raise SuccessorUnknown(field="/successor")
+    if command.heir_dissolved:
+        raise SuccessorDissolved(field="/successor")
+    _outlives_its_first_day(command.effective_on, state)
+    return [AgencyMerged(**_said(command, "heirs", "heir_dissolved"))]
+
+
+def _follows(day: date, history: Sequence[Named | Belonged]) -> None:
+    latest = history[-1].from_on
+    if latest is not None and day < latest:
+        raise HistoryGoesBack(field="/effective_on")
+
+
+def _validity(command: CorrectValidity) -> tuple[date | None, date | None]:
+    return command.valid_from, command.valid_to
+
+
+def _ends(command: DissolveAgency | MergeAgency, state: Agency) -> bool:
+    return state.valid_to == command.effective_on - _DAY
+
+
+def _outlives_its_first_day(effective_on: date, state: Agency) -> None:
+    if state.valid_from and effective_on <= state.valid_from:
+        raise EndsBeforeItBegins(field="/effective_on")
 
 
 def _repeats(command: RegisterAgency, entry: AgencyRegistered) -> bool:
@@ -211,13 +620,42 @@ def _system(command: RegisterSystem) -> AgencySystemRegistered:
         signature=command.signature,
         secret=command.secret,
         secret_print=command.secret_print,
+        at=command.at,
     )
 
 
-def _same(one: AgencySystemRegistered, other: AgencySystemRegistered) -> bool:
-    """Equal but for the sealing: a stored secret is compared by its print."""
-    bare = {"secret": None}
-    return one.model_copy(update=bare) == other.model_copy(update=bare)
+def _is_so(command: RegisterSystem, state: Agency) -> bool:
+    """Whether the system is as the command says; a sealed secret is compared by its print."""
+    if command.system not in state.systems:
+        return False
+    keys = {window.key for window in state.keys[command.system]}
+    bare = {"secret": None, "public_keys": (), "at": None}
+    one, other = _system(command), state.systems[command.system]
+    same = one.model_copy(update=bare) == other.model_copy(update=bare)
+    return same and keys == set(command.public_keys)
+
+
+def _rotated(command: RotateKeys, keys: tuple[KeyWindow, ...]) -> list[AgencyEvent]:
+    now = command.at
+    left = tuple(window for window in keys if window.not_after is None or window.not_after > now)
+    known = next((window for window in left if window.key == command.public_key), None)
+    if known and command.not_before not in {None, known.not_before}:
+        raise KeyAlreadyRegistered(field="/not_before")
+    begins = known.not_before if known else command.not_before or now
+    ends = max(begins or now, now) + timedelta(days=command.overlap_days)
+    old = [window for window in left if window.key != command.public_key]
+    new = KeyWindow(key=command.public_key, not_before=begins)
+    after = (*(_retired(window, ends) for window in old), new)
+    if after == left:
+        return []
+    if len(after) > MAX_KEYS:
+        raise TooManyKeys
+    return [AgencySystemKeysRotated(code=command.code, system=command.system, keys=after, at=now)]
+
+
+def _retired(window: KeyWindow, ends: datetime) -> KeyWindow:
+    """A key that retires earlier already does so still."""
+    return window.model_copy(update={"not_after": min(window.not_after or ends, ends)})
 
 
 agency = Decider("agency", AgencyEvent, Agency(), decide, evolve)

@@ -1,7 +1,13 @@
 """How is an agency reached? The address of the system that takes its documents."""
 
-from chalicelib.contexts.agencies.domain.agency import DOCUMENTS
-from chalicelib.contexts.agencies.domain.events import AgencyEvent, AgencySystemRegistered
+from chalicelib.contexts.agencies.domain.events import (
+    DOCUMENTS,
+    AgencyEvent,
+    AgencySystemKeysRotated,
+    AgencySystemLocked,
+    AgencySystemRegistered,
+    AgencySystemUnlocked,
+)
 from chalicelib.delivery.address import Address
 from chalicelib.projector.projection import Projection
 
@@ -18,7 +24,17 @@ def evolve(row: Address | None, event: AgencyEvent) -> Address | None:
                 public_keys=event.public_keys,
                 signature=event.signature,
                 secret=event.secret,
+                locks=row.locks if row else (),
             )
+        case AgencySystemKeysRotated() if row and event.system == row.system:
+            # When each is good, who_takes_part knows; this is who the agency says it is.
+            keys = tuple(window.key for window in event.keys)
+            return row.model_copy(update={"public_keys": keys})
+        case AgencySystemLocked() if row:
+            return row.model_copy(update={"locks": (*row.locks, event.system)})
+        case AgencySystemUnlocked() if row:
+            locks = tuple(system for system in row.locks if system != event.system)
+            return row.model_copy(update={"locks": locks})
         case _:
             return row
 

@@ -2,7 +2,9 @@
 
 The receiver's statuses rise; they may skip steps, as its system does. A recall stands beside them:
 while one is asked, nothing but its answer is taken (and the axis's own receipt, if the copy was
-still on its way), and a refused recall leaves the status as it was.
+still on its way), and a refused recall leaves the status as it was. So does the order to give the
+copy back because its document was revoked or its receiver dropped; it takes the place of a recall
+that still waits. Another edition of the document stops nothing: work goes on meanwhile.
 """
 
 from typing import Any, Literal
@@ -12,8 +14,12 @@ from pydantic import AwareDatetime, Field
 from chalicelib.contexts.documents.domain.events import (
     AnyCopyEvent,
     AnyCopyStatus,
+    Change,
     CopyArrived,
     CopyAssigned,
+    CopyChangeAgreed,
+    CopyChangeOrdered,
+    CopyChangeRefused,
     CopyCompleted,
     CopyOpened,
     CopyProcessingStarted,
@@ -40,6 +46,8 @@ Status = Literal[
     "completed",
     "reception_refused",
     "recalled",
+    "revoked",
+    "removed",
 ]
 RISING: tuple[Status, ...] = (
     "absent",
@@ -58,7 +66,13 @@ CODES: dict[Status, str] = {
     "processing": "05",
     "completed": "06",
     "recalled": "15",
+    "revoked": "15",
+    "removed": "15",
 }
+GIVEN_BACK: dict[Change, Status] = {"revocation": "revoked", "removal": "removed"}
+"""Where a copy ends whose receiver agrees to give it back."""
+ENDED: frozenset[Status] = frozenset({"reception_refused", "recalled", *GIVEN_BACK.values()})
+"""The receiver no longer has the copy."""
 
 
 class Opening(Value):
@@ -100,7 +114,10 @@ class RefuseReception(Report):
 
 
 class AcceptReception(Report):
-    """Status 03: registered in the book."""
+    """Status 03: registered in the book, as arrival `number` of `year`."""
+
+    number: int | None = None
+    year: int | None = None
 
 
 class AssignCopy(Report):
@@ -127,19 +144,48 @@ class RefuseRecall(Report):
     """Status 16, with a reason."""
 
 
+class OrderChange(Command):
+    """The sender's order about the document, as far as it concerns this copy."""
+
+    change: Change
+    edition: int = 0
+    note: str = ""
+    staff: Personal[StaffContact] | None = None
+
+
 Progress = AcceptReception | AssignCopy | StartProcessing | CompleteProcessing
 CopyCommand = (
-    OpenCopy | NoteArrival | RefuseReception | Progress | RequestRecall | AgreeRecall | RefuseRecall
+    OpenCopy
+    | NoteArrival
+    | RefuseReception
+    | Progress
+    | RequestRecall
+    | OrderChange
+    | AgreeRecall
+    | RefuseRecall
 )
 """Everything that can be asked of a copy."""
 
 
 class Copy(Value):
-    """How far the copy has come, and whether its sender wants it back."""
+    """How far the copy has come, whether its sender wants it back, and which order waits.
+
+    `settled` is the answer to the last order that was answered, `edition` the last one ordered,
+    `arrival` the number and the year under which the receiver registered it.
+    """
 
     status: Status = "absent"
     recall: Literal["none", "asked", "refused"] = "none"
+    change: Change | None = None
+    edition: int = 0
+    arrival: tuple[int, int] | None = None
+    settled: Literal["none", "agreed", "refused"] = "none"
     opening: Opening | None = None
+
+    @property
+    def asked_back(self) -> bool:
+        """Whether the sender waits for the copy to come back."""
+        return self.recall == "asked" or self.change in GIVEN_BACK
 
 
 class CopyUnknown(NotFound):
@@ -159,10 +205,10 @@ class NotYourCopy(Forbidden):
 
 
 class ReasonMissing(Invalid):
-    """A refusal needs its reason."""
+    """A refusal and a revocation need their reason."""
 
     code = "reason-missing"
-    rule = "QCVN 102:2016/BTTTT: statuses 02 and 16 carry the reason"
+    rule = "QCVN 102:2016/BTTTT: statuses 02 and 16 and BussinessDocReason carry the reason"
 
 
 class StatusGoesBack(Conflict):
@@ -194,7 +240,7 @@ class RecallPending(Conflict):
 
 
 class NoRecallPending(Conflict):
-    """Nobody asks for this copy back."""
+    """Nobody asks for this copy back, and no order waits for an answer."""
 
     code = "no-recall-pending"
     rule = "QCVN 102:2016/BTTTT, processing statuses 13, 15, 16"
@@ -221,6 +267,8 @@ def decide(command: CopyCommand, state: Copy) -> list[AnyCopyEvent]:
             return _progress(command, state)
         case RequestRecall():
             return _recall(command, state)
+        case OrderChange():
+            return _order(command, state)
         case AgreeRecall() | RefuseRecall():
             return _recall_answer(command, state)
 
@@ -241,9 +289,9 @@ def _refusal(command: RefuseReception, state: Copy) -> list[AnyCopyEvent]:
     opening = _receivers(command, state)
     if state.status == "reception_refused":
         return []
-    if state.status == "recalled":
+    if state.status in ENDED:
         raise CopyWasRecalled
-    if state.recall == "asked":
+    if state.asked_back:
         raise RecallPending
     if state.status not in {"opened", "arrived"}:
         raise StatusGoesBack(f"the copy is {state.status}; it can no longer be refused")
@@ -265,37 +313,70 @@ def _progress(command: Progress, state: Copy) -> list[AnyCopyEvent]:
         return []
     if state.status == "reception_refused":
         raise ReceptionWasRefused
-    if state.status == "recalled":
+    if state.status in ENDED:
         raise CopyWasRecalled
-    if state.recall == "asked":
+    if state.asked_back:
         raise RecallPending
     if RISING.index(status) < RISING.index(state.status):
         raise StatusGoesBack(f"the copy is {state.status} already")
-    return [_status(event, command, opening)]
+    more: dict[str, Any] = {}
+    if isinstance(command, AcceptReception):
+        more = {"arrival_number": command.number, "arrival_year": command.year}
+    return [_status(event, command, opening, **more)]
 
 
 def _recall(command: RequestRecall, state: Copy) -> list[AnyCopyEvent]:
     opening = _known(state)
     if command.agency != opening.sender:
         raise NotYourCopy
-    if state.status == "recalled" or state.recall == "asked":
-        return []
     if state.status == "reception_refused":
         raise ReceptionWasRefused
+    if state.status in ENDED or state.asked_back:
+        return []
     return [_status(CopyRecallRequested, command, opening)]
+
+
+def _order(command: OrderChange, state: Copy) -> list[AnyCopyEvent]:
+    opening = _known(state)
+    if state.status in ENDED:
+        return []
+    if command.change == "amendment":
+        # What is to be given back needs no other edition.
+        known = command.edition <= state.edition or state.change in GIVEN_BACK
+    else:
+        known = state.change == command.change
+    if known:
+        return []
+    event = CopyChangeOrdered(
+        change=command.change,
+        edition=command.edition,
+        note=command.note,
+        staff=command.staff,
+        at=command.at,
+        **_between(opening),
+    )
+    return [event]
 
 
 def _recall_answer(command: AgreeRecall | RefuseRecall, state: Copy) -> list[AnyCopyEvent]:
     opening = _receivers(command, state)
     agreed = isinstance(command, AgreeRecall)
+    # One answer answers all that waits, or its repetition would answer the rest.
+    answers: list[AnyCopyEvent] = []
     if state.recall == "asked":
         event = CopyRecallAgreed if agreed else CopyRecallRefused
-        return [_status(event, command, opening, reason=not agreed)]
-    if agreed and state.status == "recalled":
+        answers.append(_status(event, command, opening, reason=not agreed))
+    if state.change is not None and not (answers and agreed):
+        change = CopyChangeAgreed if agreed else CopyChangeRefused
+        answers.append(_status(change, command, opening, reason=not agreed, change=state.change))
+    if answers:
+        return answers
+    ended = state.status in ENDED and state.status != "reception_refused"
+    if agreed and (ended or state.settled == "agreed"):
         return []
-    if not agreed and state.recall == "refused":
+    if not agreed and "refused" in {state.recall, state.settled} and not ended:
         return []
-    raise CopyWasRecalled if state.status == "recalled" else NoRecallPending
+    raise CopyWasRecalled if ended else NoRecallPending
 
 
 def _known(state: Copy) -> Opening:
@@ -316,7 +397,12 @@ def _between(opening: Opening) -> dict[str, Any]:
 
 
 def _status(
-    event: type[AnyCopyStatus], command: Report, opening: Opening, *, reason: bool = False
+    event: type[AnyCopyStatus],
+    command: Report,
+    opening: Opening,
+    *,
+    reason: bool = False,
+    **more: Any,
 ) -> AnyCopyStatus:
     if reason and not command.note.strip():
         raise ReasonMissing(field="note")
@@ -326,10 +412,11 @@ def _status(
         reported_at=command.reported_at,
         staff=command.staff,
         **_between(opening),
+        **more,
     )
 
 
-def evolve(state: Copy, event: AnyCopyEvent) -> Copy:
+def evolve(state: Copy, event: AnyCopyEvent) -> Copy:  # noqa: PLR0912 -- one row for each event.
     """The copy after `event`."""
     match event:
         case CopyOpened():
@@ -338,9 +425,11 @@ def evolve(state: Copy, event: AnyCopyEvent) -> Copy:
         case CopyArrived():
             return _moved(state, "arrived")
         case CopyReceptionRefused():
-            return _moved(state, "reception_refused")
+            return _moved(state, "reception_refused").model_copy(update={"change": None})
         case CopyReceived():
-            return _moved(state, "received")
+            arrival = (event.arrival_number, event.arrival_year)
+            known = {"arrival": None if None in arrival else arrival}
+            return _moved(state, "received").model_copy(update=known)
         case CopyAssigned():
             return _moved(state, "assigned")
         case CopyProcessingStarted():
@@ -350,9 +439,20 @@ def evolve(state: Copy, event: AnyCopyEvent) -> Copy:
         case CopyRecallRequested():
             return state.model_copy(update={"recall": "asked"})
         case CopyRecallAgreed():
-            return state.model_copy(update={"status": "recalled", "recall": "none"})
+            return state.model_copy(update={"status": "recalled", "recall": "none", "change": None})
         case CopyRecallRefused():
             return state.model_copy(update={"recall": "refused"})
+        case CopyChangeOrdered():
+            # To give it back is ordered: a recall that waits is answered with that.
+            recall = "none" if event.change in GIVEN_BACK else state.recall
+            edition = max(state.edition, event.edition)
+            ordered = {"change": event.change, "edition": edition, "settled": "none"}
+            return state.model_copy(update=ordered | {"recall": recall})
+        case CopyChangeAgreed():
+            status = GIVEN_BACK.get(event.change, state.status)
+            return state.model_copy(update={"status": status, "change": None, "settled": "agreed"})
+        case CopyChangeRefused():
+            return state.model_copy(update={"change": None, "settled": "refused"})
 
 
 def _moved(state: Copy, status: Status) -> Copy:

@@ -55,12 +55,13 @@ class Attachment(Value):
 
 
 class Answered(Value):
-    """A document that this one answers."""
+    """A document that this one answers. `document` is its id here, "" if `reference` gives none."""
 
     agency: str
     code: str = ""
     promulgated_on: date | None = None
     reference: str = ""
+    document: str = ""
 
 
 class Hop(Value):
@@ -103,12 +104,21 @@ class OfficialDocument(Value):
     answers: tuple[Answered, ...] = ()
 
 
+class Replaced(Value):
+    """An earlier document of the same sender, which a new one replaces for these receivers."""
+
+    document: str
+    reference: str
+    receivers: tuple[str, ...]
+
+
 class DocumentSent(Event):
     """An agency handed a document to the axis for its receivers.
 
     Rule: Decision 28/2018/QĐ-TTg: a document signed and sent this way has the paper's legal value.
     """
 
+    version = 2
     type: Literal["document.sent"] = "document.sent"
     document: str
     official: OfficialDocument
@@ -117,14 +127,75 @@ class DocumentSent(Event):
     attachments: tuple[Attachment, ...] = ()
     paper_follows: bool = False
     reason: str = ""
+    replaces: tuple[Replaced, ...] = ()
     hops: tuple[Hop, ...] = ()
     staff: Personal[StaffContact] | None = None
     warnings: tuple[str, ...] = ()
     at: AwareDatetime
 
 
-DocumentEvent = DocumentSent
-"""The events of a document's stream: one kind so far."""
+class DocumentRevoked(Event):
+    """The sender orders the document back from these receivers; `reason` says why.
+
+    Rule: QCVN 102:2016/BTTTT, BussinessDocType 1; Decision 28/2018/QĐ-TTg.
+    """
+
+    type: Literal["document.revoked"] = "document.revoked"
+    document: str
+    sender: str
+    receivers: tuple[str, ...]
+    reason: str
+    staff: Personal[StaffContact] | None = None
+    at: AwareDatetime
+
+
+class DocumentAmended(Event):
+    """The sender changed the document or its receivers: from now on edition `edition` stands.
+
+    `official` and `attachments` are those of the new edition, whole. `added` receivers get it as a
+    new document, `dropped` ones must give theirs back, `concerned` ones have another edition.
+
+    Rule: QCVN 102:2016/BTTTT, BussinessDocType 2; Decision 28/2018/QĐ-TTg.
+    """
+
+    type: Literal["document.amended"] = "document.amended"
+    document: str
+    sender: Party
+    edition: int
+    official: OfficialDocument
+    attachments: tuple[Attachment, ...] = ()
+    added: tuple[Party, ...] = ()
+    dropped: tuple[str, ...] = ()
+    concerned: tuple[str, ...] = ()
+    reason: str = ""
+    staff: Personal[StaffContact] | None = None
+    warnings: tuple[str, ...] = ()
+    at: AwareDatetime
+
+
+class DocumentReplaced(Event):
+    """A later document of the same sender, `by`, takes this one's place for these receivers.
+
+    Rule: QCVN 102:2016/BTTTT, BussinessDocType 3; Decision 28/2018/QĐ-TTg.
+    """
+
+    type: Literal["document.replaced"] = "document.replaced"
+    document: str
+    by: str
+    by_reference: str
+    receivers: tuple[str, ...]
+    at: AwareDatetime
+
+
+DocumentEvent = Annotated[
+    DocumentSent | DocumentRevoked | DocumentAmended | DocumentReplaced,
+    Field(discriminator="type"),
+]
+"""The events of a document's stream."""
+
+Change = Literal["revocation", "amendment", "removal"]
+"""What a sender orders of a copy: to give it back as the document is revoked (BussinessDocType 1),
+to take another edition in its place, or to give it back as its receiver was dropped (both 2)."""
 
 
 class CopyEvent(Event):
@@ -182,11 +253,17 @@ class CopyReceptionRefused(CopyStatus):
 class CopyReceived(CopyStatus):
     """Status 03: the copy is registered in the receiver's book of incoming documents.
 
-    Rule: QCVN 102:2016/BTTTT, processing status 03.
+    `arrival_number` counts what the receiver registered here in `arrival_year`, without gaps.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 03; Decree 30/2020/NĐ-CP, art. 22: one series of
+    arrival numbers for each calendar year.
     """
 
+    version = 2
     type: Literal["copy.received"] = "copy.received"
     code = "03"
+    arrival_number: int | None = None
+    arrival_year: int | None = None
 
 
 class CopyAssigned(CopyStatus):
@@ -250,6 +327,44 @@ class CopyRecallRefused(CopyStatus):
     code = "16"
 
 
+class CopyChangeOrdered(CopyEvent):
+    """The sender's order about its document reaches this copy; the receiver answers 15 or 16.
+
+    It is no recall (13): that is a wish about one copy, this an order about the document.
+    `edition` is the one to take; 0 where the copy is to be given back.
+
+    Rule: QCVN 102:2016/BTTTT, BussinessDocType 1 and 2.
+    """
+
+    type: Literal["copy.change_ordered"] = "copy.change_ordered"
+    change: Change
+    edition: int = 0
+    note: str = ""
+    staff: Personal[StaffContact] | None = None
+
+
+class CopyChangeAgreed(CopyStatus):
+    """Status 15 to an order: the receiver has carried it out.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 15.
+    """
+
+    type: Literal["copy.change_agreed"] = "copy.change_agreed"
+    code = "15"
+    change: Change
+
+
+class CopyChangeRefused(CopyStatus):
+    """Status 16 to an order: the receiver does not carry it out; `note` is its reason.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 16.
+    """
+
+    type: Literal["copy.change_refused"] = "copy.change_refused"
+    code = "16"
+    change: Change
+
+
 AnyCopyStatus = (
     CopyArrived
     | CopyReceptionRefused
@@ -260,5 +375,9 @@ AnyCopyStatus = (
     | CopyRecallRequested
     | CopyRecallAgreed
     | CopyRecallRefused
+    | CopyChangeAgreed
+    | CopyChangeRefused
 )
-AnyCopyEvent = Annotated[CopyOpened | AnyCopyStatus, Field(discriminator="type")]
+AnyCopyEvent = Annotated[
+    CopyOpened | AnyCopyStatus | CopyChangeOrdered, Field(discriminator="type")
+]

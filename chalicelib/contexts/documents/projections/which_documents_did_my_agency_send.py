@@ -9,7 +9,14 @@ from chalicelib.contexts.documents.domain.events import (
     AnyCopyEvent,
     AnyCopyStatus,
     CopyArrived,
+    CopyChangeAgreed,
+    CopyChangeOrdered,
+    CopyChangeRefused,
     CopyOpened,
+    DocumentAmended,
+    DocumentEvent,
+    DocumentReplaced,
+    DocumentRevoked,
     DocumentSent,
 )
 from chalicelib.kernel import Value
@@ -17,7 +24,10 @@ from chalicelib.projector.projection import Projection
 
 
 class SentDocument(Value):
-    """A document by its sender. `statuses`: the last status code of each receiver that has one."""
+    """A document by its sender. `statuses`: the last status code of each receiver that has one.
+
+    `revoked`: those from whom it was ordered back.
+    """
 
     document: str
     sender: str
@@ -27,15 +37,18 @@ class SentDocument(Value):
     priority: int
     receivers: tuple[str, ...]
     statuses: dict[str, str] = Field(default_factory=dict)
+    edition: int = 1
+    replaced_by: tuple[str, ...] = ()
+    revoked: tuple[str, ...] = ()
     sent_at: AwareDatetime
 
 
-def keys(event: DocumentSent | AnyCopyEvent) -> list[str]:
+def keys(event: DocumentEvent | AnyCopyEvent) -> list[str]:
     """Every event of a document and of its copies bears on the document's row."""
     return [event.document]
 
 
-def evolve(row: SentDocument | None, event: DocumentSent | AnyCopyEvent) -> SentDocument | None:
+def evolve(row: SentDocument | None, event: DocumentEvent | AnyCopyEvent) -> SentDocument | None:
     """The row after an event of the document or of one of its copies."""
     match event:
         case DocumentSent():
@@ -49,8 +62,18 @@ def evolve(row: SentDocument | None, event: DocumentSent | AnyCopyEvent) -> Sent
                 receivers=tuple(receiver.code for receiver in event.receivers),
                 sent_at=event.at,
             )
-        case CopyOpened():
+        case DocumentRevoked():
+            revoked = (*row.revoked, *event.receivers) if row else ()
+            return row and row.model_copy(update={"revoked": revoked})
+        case DocumentAmended():
+            return row and _amended(row, event)
+        case DocumentReplaced():
+            later = (*row.replaced_by, event.by) if row else ()
+            return row and row.model_copy(update={"replaced_by": later})
+        case CopyOpened() | CopyChangeOrdered():
             return row
+        case CopyChangeAgreed() | CopyChangeRefused() if event.change == "amendment":
+            return row  # It says nothing of how far the work on the document is.
         case CopyArrived() if row and event.receiver in row.statuses:
             return row  # Asked back on its way: that it then arrived does not end the asking.
         case _:
@@ -59,7 +82,20 @@ def evolve(row: SentDocument | None, event: DocumentSent | AnyCopyEvent) -> Sent
             )
 
 
-Events = DocumentSent | CopyOpened | AnyCopyStatus
+def _amended(row: SentDocument, event: DocumentAmended) -> SentDocument:
+    left = tuple(code for code in row.receivers if code not in event.dropped)
+    return row.model_copy(
+        update={
+            "subject": event.official.subject,
+            "receivers": (*left, *(party.code for party in event.added)),
+            "edition": event.edition,
+        }
+    )
+
+
+Events = (
+    DocumentSent | DocumentRevoked | DocumentAmended | DocumentReplaced | CopyOpened | AnyCopyStatus
+)
 answer: Projection[Any] = Projection(
     SentDocument, Events, evolve, by="sender", sort="sent_at", keys=keys
 )

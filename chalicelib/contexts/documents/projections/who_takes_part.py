@@ -1,13 +1,24 @@
 """Which agencies may send and receive, and by which keys do we know them?"""
 
-from typing import Literal
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, Literal
 
 from pydantic import Field
 
 from chalicelib.contexts.agencies.domain.events import (
+    DOCUMENTS,
+    AgencyDissolved,
     AgencyEvent,
+    AgencyMerged,
     AgencyRegistered,
+    AgencyRenamed,
+    AgencySystemKeysRotated,
+    AgencySystemLocked,
     AgencySystemRegistered,
+    AgencySystemUnlocked,
+    AgencyValidityCorrected,
+    KeyWindow,
 )
 from chalicelib.kernel import Value
 from chalicelib.privacy.personal import Personal
@@ -15,29 +26,125 @@ from chalicelib.projector.projection import Projection
 
 
 class Keys(Value):
-    """What proves that one system of an agency sent something (Ed25519 raw, base64; a secret)."""
+    """What proves that one system of an agency sent something (Ed25519 raw, base64; a secret).
+
+    `windows` bound in time those of the `public_keys` that were rotated. A `locked` system may
+    neither send nor receive.
+    """
 
     public_keys: tuple[str, ...] = ()
+    windows: dict[str, KeyWindow] = Field(default_factory=dict)
     secret: Personal[str] | None = None
+    locked: bool = False
+
+    def keys_at(self, at: datetime) -> list[str]:
+        """The public keys that are good at that moment."""
+        return [key for key in self.public_keys if self._good(self.windows.get(key), at)]
+
+    @staticmethod
+    def _good(window: KeyWindow | None, at: datetime) -> bool:
+        if window is None:
+            return True
+        began = window.not_before is None or window.not_before <= at
+        return began and (window.not_after is None or at < window.not_after)
 
 
 class Participant(Value):
-    """An agency that is registered, with the keys of each of its systems."""
+    """An agency that is registered, under its latest name, with the keys of each of its systems.
+
+    It is valid from `valid_from` to `valid_to`, both days within; None is not known to be bounded.
+    After that `successor`, if there is one, takes its place. `mailbox` is the system that takes its
+    documents.
+    """
 
     code: str
     name: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+    successor: str | None = None
     systems: dict[str, Keys] = Field(default_factory=dict)
+    mailbox: str | None = None
     listed: Literal["all"] = "all"
+
+    @property
+    def locked(self) -> bool:
+        """Whether the system that takes the agency's documents is locked."""
+        return self.mailbox is not None and self.systems[self.mailbox].locked
+
+    def active(self, on: date) -> bool:
+        """Whether the agency's code is good on that day."""
+        began = self.valid_from is None or self.valid_from <= on
+        return began and (self.valid_to is None or on <= self.valid_to)
 
 
 def evolve(row: Participant | None, event: AgencyEvent) -> Participant | None:
     """The row after an event of the agency."""
     match event:
         case AgencyRegistered():
-            return Participant(code=event.code, name=event.name)
+            return Participant(
+                code=event.code,
+                name=event.name,
+                valid_from=event.valid_from,
+                valid_to=event.valid_to,
+            )
+        case AgencyRenamed():
+            return row and row.model_copy(update={"name": event.name})
+        case AgencyValidityCorrected():
+            validity = {"valid_from": event.valid_from, "valid_to": event.valid_to}
+            return row and row.model_copy(update=validity)
+        case AgencyMerged():
+            end = {"successor": event.successor, "valid_to": event.last_day}
+            return row and row.model_copy(update=end)
+        case AgencyDissolved():
+            return row and row.model_copy(update={"valid_to": event.last_day})
         case AgencySystemRegistered():
-            keys = Keys(public_keys=event.public_keys, secret=event.secret)
-            return row and row.model_copy(update={"systems": row.systems | {event.system: keys}})
+            return row and _connected(row, event)
+        case AgencySystemKeysRotated():
+            windows = {window.key: window for window in event.keys}
+            return row and _changed(row, event.system, public_keys=(*windows,), windows=windows)
+        case AgencySystemLocked():
+            return row and _changed(row, event.system, locked=True)
+        case AgencySystemUnlocked():
+            return row and _changed(row, event.system, locked=False)
+        case _:
+            return row
+
+
+def _connected(row: Participant, event: AgencySystemRegistered) -> Participant:
+    """What is left out is no longer so; a lock, and the time of a key that stays, are kept."""
+    before = row.systems.get(event.system, Keys())
+    keys = Keys(
+        public_keys=event.public_keys,
+        windows={key: before.windows[key] for key in event.public_keys if key in before.windows},
+        secret=event.secret,
+        locked=before.locked,
+    )
+    systems = row.systems | {event.system: keys}
+    mailbox = event.system if event.kind == DOCUMENTS else row.mailbox
+    return row.model_copy(update={"systems": systems, "mailbox": mailbox})
+
+
+def _changed(row: Participant, system: str, **change: Any) -> Participant:
+    keys = row.systems.get(system, Keys()).model_copy(update=change)
+    return row.model_copy(update={"systems": row.systems | {system: keys}})
+
+
+def resolve(code: str, find: Callable[[str], Participant | None], on: date) -> str | None:
+    """The agency that answers for `code` on that day: itself, or its successor's successor.
+
+    `find` gives the row of a canonical code. None: nobody does, as it is not registered, not yet or
+    no longer valid and without successor, or as successors form a ring.
+    """
+    walked = set[str]()
+    while code not in walked:
+        walked.add(code)
+        row = find(code)
+        if row is None or row.active(on):
+            return code if row else None
+        if row.successor is None or row.valid_to is None or on <= row.valid_to:
+            return None
+        code = row.successor
+    return None
 
 
 answer = Projection(Participant, AgencyEvent, evolve, by="listed", sort="code")

@@ -1,0 +1,200 @@
+"""The operator's view over HTTP: who is behind, which lanes wait; pause, release, rewind."""
+
+from typing import Any, Literal
+
+from aws_lambda_powertools import Logger
+from chalice.app import Response
+from pydantic import Field
+
+from chalicelib import runtime
+from chalicelib.agency_code import canonical
+from chalicelib.contexts.operations.followers import followers, newest
+from chalicelib.delivery.lanes import Pause, lanes_of
+from chalicelib.delivery.outbox import Message
+from chalicelib.delivery.parking import Parked
+from chalicelib.delivery.standing import Standing, standing, standings
+from chalicelib.http.paging import page_request
+from chalicelib.http.resource import Resource, ok
+from chalicelib.kernel import Invalid, NotFound, Origin, Value
+from chalicelib.text import b64url, from_b64url
+
+routes = Resource(__name__)
+_log = Logger(service="lien-thong")
+
+SHOWN = 200
+"""Messages that a dry run names."""
+_PLACE_CHARS = 600
+
+
+class MessageNotParked(NotFound):
+    """No such message of this agency is set aside."""
+
+    code = "message-not-parked"
+
+
+class RewindOutOfRange(Invalid):
+    """A lane is rewound to a message that was dealt with: from 1 to the cursor."""
+
+    code = "rewind-out-of-range"
+
+
+class InvalidPlace(Invalid):
+    """`cursor` must be the `next` of an earlier page of parked messages."""
+
+    code = "invalid-place"
+
+
+class PauseRequest(Value):
+    """The body of `PUT /lanes/{agency}/pause`: why, in words for other operators."""
+
+    reason: str = Field(min_length=1, max_length=200)
+
+
+class RewindRequest(Value):
+    """The body of `POST /lanes/{agency}/rewind`: post again from message number `to` on."""
+
+    lane: Literal["urgent", "normal"]
+    to: int = Field(ge=1, lt=10**15)
+    dry_run: bool = False
+
+
+@routes.get("/status", allow={"administrator", "auditor"})
+def see_status() -> Response:
+    """How the axis is doing: each worker's lag, and every lane with what waits in it."""
+    now, page = runtime.now(), newest()
+    lanes = standings(runtime.lanes(), runtime.outbox(), runtime.event_store())
+    data = {
+        "at": now.isoformat(),
+        "history": {
+            "position": page.next - 1 if page else 0,
+            "numbered_at": page.numbered_at.isoformat() if page else None,
+        },
+        "workers": [follower.model_dump() for follower in followers(now)],
+        "totals": {
+            "depth": sum(lane.depth for lane in lanes),
+            "oldest_s": max((lane.oldest_s(now) for lane in lanes), default=0),
+            "parked": sum(lane.parked for lane in lanes),
+            "failing": sum(lane.failures > 0 for lane in lanes),
+            "paused": sum(lane.paused is not None for lane in lanes),
+        },
+        "lanes": [_shown(lane) for lane in lanes],
+    }
+    return ok(data)
+
+
+@routes.get("/lanes/{agency}", allow={"administrator", "auditor"})
+def see_lanes(agency: str) -> Response:
+    """An agency's two lanes."""
+    return ok({"items": _lanes(canonical(agency))})
+
+
+@routes.put("/lanes/{agency}/pause", allow={"administrator"})
+def pause_agency(agency: str) -> Response:
+    """Post nothing to an agency until it is resumed. 202; a pause that stands keeps its reason."""
+    origin, asked, code = routes.origin(), routes.json(PauseRequest), canonical(agency)
+    runtime.lanes().pause(code, Pause(reason=asked.reason, at=origin.at, by=origin.actor))
+    return _done("agency paused", origin, code, {"items": _lanes(code)})
+
+
+@routes.delete("/lanes/{agency}/pause", allow={"administrator"})
+def resume_agency(agency: str) -> Response:
+    """Post to the agency again, at once, whoever or whatever paused it. 202."""
+    origin, code = routes.origin(), canonical(agency)
+    runtime.lanes().resume(code)
+    for lane in lanes_of(code):
+        runtime.ring_lane(lane, f"resume-{origin.command_id}")
+    return _done("agency resumed", origin, code, {"items": _lanes(code)})
+
+
+@routes.get("/lanes/{agency}/parked", allow={"administrator", "auditor"})
+def list_parked(agency: str) -> Response:
+    """What is set aside for an agency, case by case. Query: `limit`, `cursor`."""
+    asked, names = page_request(routes.query()), lanes_of(canonical(agency))
+    lane, after = _place(asked.cursor, names) if asked.cursor else (names[0], None)
+    items: list[Parked] = []
+    while True:
+        found, after = runtime.parking().page(lane, after, asked.limit - len(items))
+        items += found
+        if len(items) == asked.limit or (after is None and lane == names[-1]):
+            break
+        if after is None:
+            lane = names[-1]
+    if after is None and lane != names[-1]:
+        lane, after = names[-1], ""
+    following = None if after is None else b64url(f"{lane}\n{after}".encode())
+    return ok({"items": [item.model_dump(mode="json") for item in items], "next": following})
+
+
+@routes.post("/lanes/{agency}/parked/{message}/release", allow={"administrator"})
+def release_case(agency: str, message: str) -> Response:
+    """Post a parked message and all that waits behind it in its case. 202.
+
+    404 `message-not-parked`. Other cases, and the lane's pause or next try, stay as they are.
+    """
+    origin, code = routes.origin(), canonical(agency)
+    found = runtime.outbox().find(message)
+    if found is None or found.agency != code:
+        raise MessageNotParked
+    if not runtime.orders().known(origin):
+        aside = runtime.parking().of(found.lane, found.case)
+        if found.id not in {parked.message for parked in aside}:
+            raise MessageNotParked
+        update = runtime.parking().releasing(found.lane, found.case)
+        runtime.orders().carry_out(origin, found.lane, update)
+    runtime.ring_lane(found.lane, f"release-{origin.command_id}")
+    return _done("case released", origin, found.lane, {"lane": found.lane, "case": found.case})
+
+
+@routes.post("/lanes/{agency}/rewind", allow={"administrator"})
+def rewind_lane(agency: str) -> Response:
+    """Post a lane again from an earlier message on, under the same ids. 202; 200 for a dry run.
+
+    `dry_run` says how many messages that is, and which the first 200 are. 422
+    `rewind-out-of-range`.
+    """
+    origin, asked = routes.origin(), routes.json(RewindRequest)
+    lane = f"{canonical(agency)}#{asked.lane}"
+    answer: dict[str, Any] = {"lane": lane, "to": asked.to}
+    if not asked.dry_run and runtime.orders().known(origin):
+        return _done("lane rewound", origin, lane, answer)
+    served = runtime.lanes().cursor(lane).served
+    if asked.to > served:
+        raise RewindOutOfRange(f"the cursor stands at {served}", field="/to")
+    if asked.dry_run:
+        last = min(served, asked.to + SHOWN - 1)
+        again = [_named(runtime.outbox().message(lane, n)) for n in range(asked.to, last + 1)]
+        return ok(answer | {"messages": served - asked.to + 1, "first": again})
+    runtime.orders().carry_out(origin, lane, runtime.lanes().rewinding(lane, served, asked.to - 1))
+    runtime.ring_lane(lane, f"rewind-{origin.command_id}")
+    return _done("lane rewound", origin, lane, answer)
+
+
+def _lanes(agency: str) -> list[dict[str, Any]]:
+    with_what = runtime.lanes(), runtime.outbox(), runtime.event_store()
+    return [_shown(standing(*with_what, lane)) for lane in lanes_of(agency)]
+
+
+def _shown(lane: Standing) -> dict[str, Any]:
+    return lane.model_dump(mode="json") | {"oldest_s": lane.oldest_s(runtime.now())}
+
+
+def _named(message: Message) -> dict[str, Any]:
+    return message.model_dump(include={"id", "sequence", "case", "type"})
+
+
+def _place(cursor: str, lanes: list[str]) -> tuple[str, str | None]:
+    try:
+        lane, _, place = from_b64url(cursor).decode().partition("\n")
+    except ValueError:
+        raise InvalidPlace(field="cursor") from None
+    if lane not in lanes or len(place) > _PLACE_CHARS:
+        raise InvalidPlace(field="cursor")
+    return lane, place or None
+
+
+def _done(what: str, origin: Origin, about: str, data: dict[str, Any]) -> Response:
+    """202; the log says who did it."""
+    _log.info(what, extra={"about": about, "by": origin.actor, "order": origin.command_id})
+    response = ok(data)
+    response.status_code = 202
+    return response
