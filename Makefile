@@ -28,7 +28,7 @@ check: setup ## Format, lint, types, layers and unit tests, in seconds
 	@$(PY) -m ruff check .
 	@$(PY) -m mypy
 	@.venv/bin/lint-imports
-	@$(PY) -m pytest -q -m "not emulator and not journey"
+	@$(PY) -m pytest -q -n auto -m "not emulator and not journey"
 	@# Each line of each domain is asked for by a table, not met by chance in a state machine.
 	@export COVERAGE_FILE="$$(mktemp)"; trap 'rm -f "$$COVERAGE_FILE"' EXIT; \
 	$(PY) -m coverage run -m pytest -q tests/contexts/*/test_*.py -k "not Life" \

@@ -175,6 +175,8 @@ def send_file(story: Story, file: Path) -> str:
     body = file.read_bytes()
     try:
         message = parse(body, lambda _header: _Nowhere())
+        for code in _agencies_of(message):
+            canonical(code)
     except Refused:
         # The axis itself shall say what is wrong, and nothing may be stored.
         return _refused(story, body)
@@ -185,6 +187,12 @@ def send_file(story: Story, file: Path) -> str:
     if message.operation == 2:  # noqa: PLR2004 -- BussinessDocType, as the standard numbers it.
         return _send_update(story, body, message)
     return _send_document(story, body, message)
+
+
+def _agencies_of(message: DocumentMessage | StatusMessage) -> list[str]:
+    if isinstance(message, StatusMessage):
+        return [message.from_.organ_id, message.response_for.organ_id]
+    return [message.from_.organ_id, *(party.organ_id for party in message.to)]
 
 
 def _send_document(story: Story, body: bytes, message: DocumentMessage) -> str:

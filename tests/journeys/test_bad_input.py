@@ -226,7 +226,7 @@ def test_a_document_that_was_sent_stays_as_it_is(journey, parties):
 @pytest.mark.parametrize(
     ("version", "status", "code"),
     [
-        pytest.param('"2"', 412, "precondition-failed", id="an older version"),
+        pytest.param('"1"', 412, "precondition-failed", id="an older version"),
         pytest.param('"9"', 412, "precondition-failed", id="a version there is not"),
         pytest.param("W/x", 400, "if-match-invalid", id="no version"),
     ],
