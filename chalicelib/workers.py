@@ -58,9 +58,10 @@ def sequence(event: dict[str, Any], _context: Any) -> Failures:
 def project(_event: dict[str, Any], _context: Any) -> Failures:
     """Bring every view and the outbox up to the end of history, then ring those who follow."""
     projector = runtime.projector()
+    standings = projector.views.standings(registry.PROJECTIONS)
     for projection in registry.PROJECTIONS:
         try:
-            projector.follow(projection)
+            projector.follow(projection, standings[projection.name])
         except (ClientError, BotoCoreError):
             raise
         except Exception:  # A fold that fails stalls its own question only; the alarm rings.

@@ -117,7 +117,7 @@ GRANTS: dict[str, list[Statement]] = {
         _table("Events", "BatchGetItem"),
         *_objects("GetObject", "bodies"),
         _table("Views", "BatchGetItem PutItem"),
-        _table("Checkpoints", "GetItem PutItem UpdateItem"),
+        _table("Checkpoints", "GetItem BatchGetItem PutItem UpdateItem"),
         _table("Lanes", "GetItem PutItem"),
         _table("Outbox", "PutItem"),
         *_reads_stream("History"),

@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.history.reader import Positioned, Reader, Stretch
 from chalicelib.kernel import Event
 from chalicelib.projector.projection import Projection
-from chalicelib.projector.table import Views
+from chalicelib.projector.table import Standing, Views
 
 
 @dataclass(frozen=True)
@@ -16,19 +16,22 @@ class Projector:
     views: Views
     reader: Reader
 
-    def follow(self, projection: Projection[Any]) -> int:
+    def follow(self, projection: Projection[Any], standing: Standing | None = None) -> int:
         """Bring the projection up to the end of history; returns the live generation's position.
 
-        What an `evolve` raises passes through: the projection stays where it was, the others go on.
+        `standing` is where it stands, for who has asked for several at once. What an `evolve`
+        raises passes through: the projection stays where it was, the others go on.
         """
-        generations = self.views.generations(projection)
-        reached = {g: self._feed(projection, f"{projection.name}~{g}") for g in generations.fed}
+        generations, before = standing or self.views.standings([projection])[projection.name]
+        reached = {
+            generation: self._feed(projection, f"{projection.name}~{generation}", position)
+            for generation, position in before.items()
+        }
         if generations.building and reached[generations.building] >= reached[generations.live]:
             self.views.switch(projection)
         return reached[generations.live]
 
-    def _feed(self, projection: Projection[Any], view: str) -> int:
-        reached = self.views.checkpoints.get(view)
+    def _feed(self, projection: Projection[Any], view: str, reached: int) -> int:
         for stretch in self.reader.after(reached, projection.wants):
             self._apply(projection, view, stretch)
             self.views.checkpoints.advance(view, stretch.last)

@@ -87,6 +87,21 @@ class Generations(NamedTuple):
         return [self.live, *([self.building] if self.building else []), *kept]
 
 
+class Standing(NamedTuple):
+    """A projection's generations, and the position that each fed one has reached."""
+
+    generations: Generations
+    reached: dict[int, int]
+
+
+def _generations(item: dict[str, Any] | None) -> Generations:
+    if item is None:
+        return Generations(1, None, {})
+    building = int(item["building"]["N"]) if "building" in item else None
+    retired = {int(g): int(until["N"]) for g, until in item["retired"]["M"].items()}
+    return Generations(int(item["live"]["N"]), building, retired)
+
+
 def row_model(table: str, region: str) -> type[Model]:
     """The one pynamodb model, bound to a table."""
 
@@ -135,12 +150,21 @@ class Views:
             Key={"name": {"S": f"view/{projection.name}"}},
             ConsistentRead=True,
         )
-        if "Item" not in answer:
-            return Generations(1, None, {})
-        item = answer["Item"]
-        building = int(item["building"]["N"]) if "building" in item else None
-        retired = {int(g): int(until["N"]) for g, until in item["retired"]["M"].items()}
-        return Generations(int(item["live"]["N"]), building, retired)
+        return _generations(answer.get("Item"))
+
+    def standings(self, projections: Iterable[Projection[Any]]) -> dict[str, Standing]:
+        """Where every fed generation of each projection is, by question, in two calls for all."""
+        names = [projection.name for projection in projections]
+        pointers = self.checkpoints.items(f"view/{name}" for name in names)
+        generations = {name: _generations(pointers.get(f"view/{name}")) for name in names}
+        items = self.checkpoints.items(
+            f"{name}~{generation}" for name in names for generation in generations[name].fed
+        )
+        reached = {view: int(item["position"]["N"]) for view, item in items.items()}
+        return {
+            name: Standing(found, {g: reached.get(f"{name}~{g}", 0) for g in found.fed})
+            for name, found in generations.items()
+        }
 
     def rebuild(self, projection: Projection[Any]) -> int:
         """Begin to fill a new generation from the first position; returns its number."""

@@ -60,6 +60,19 @@ def listed(axis, projection):
 
 
 @pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
+def test_where_a_projection_stands_costs_two_calls_with_all_its_generations(axis):
+    axis.happen("ballot-1", OPENED)
+    axis.follow(boxes)
+    axis.views.rebuild(boxes)
+    axis.rack.calls.clear()
+
+    standings = axis.views.standings([boxes])
+
+    assert axis.rack.calls == ["BatchGetItem", "BatchGetItem"]
+    assert standings == {boxes.name: (axis.views.generations(boxes), {1: 1, 2: 0})}
+
+
+@pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
 def test_a_row_is_the_fold_of_its_stream(axis):
     for event in (OPENED, vote("a"), vote("b")):
         last = axis.happen("ballot-1", event)
