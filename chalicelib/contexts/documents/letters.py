@@ -85,7 +85,7 @@ def _cloudevent(message: Message, commit: Commit, event: Told) -> bytes:
         data |= order_data(event, behind.now.official.reference)
     else:
         data = status_data(event)
-    data["staff"] = _open(event.staff)
+    data["staff"] = open_staff(event.staff)
     envelope = {
         "specversion": "1.0",
         "id": message.id,
@@ -316,11 +316,11 @@ def _party(party: Party) -> edxml.Party:
 
 
 def _edxml_staff(staff: Personal[StaffContact] | None) -> edxml.StaffContact | None:
-    opened = _open(staff)
+    opened = open_staff(staff)
     return edxml.StaffContact(**opened) if opened else None
 
 
-def _open(staff: Personal[StaffContact] | None) -> dict[str, str] | None:
+def open_staff(staff: Personal[StaffContact] | None) -> dict[str, str] | None:
     """The clerk's contact; nothing once the clerk has been forgotten."""
     try:
         return staff.open(runtime.vault().open).model_dump() if staff else None

@@ -12,10 +12,11 @@ from chalicelib.agency_code import canonical
 from chalicelib.contexts.documents import files
 from chalicelib.contexts.documents.domain.copy import CODES, Copy, copy
 from chalicelib.contexts.documents.domain.document import Document, DocumentUnknown, document
-from chalicelib.contexts.documents.domain.events import Attachment, DocumentSent, StaffContact
+from chalicelib.contexts.documents.domain.events import Attachment, DocumentSent
 from chalicelib.contexts.documents.edxml.model import StatusMessage
 from chalicelib.contexts.documents.edxml.parse import parse
 from chalicelib.contexts.documents.intake import submissions, submit
+from chalicelib.contexts.documents.letters import open_staff
 from chalicelib.contexts.documents.messages import answer as routing
 from chalicelib.contexts.documents.messages import document_data
 from chalicelib.contexts.documents.projections import (
@@ -46,7 +47,6 @@ from chalicelib.handle import fold
 from chalicelib.http.paging import MAX_LIMIT, listing, page_request
 from chalicelib.http.resource import PUBLIC, SIGNED, XML, Resource, accepted, created, ok
 from chalicelib.kernel import Forbidden, Invalid, NotFound, Origin, Value
-from chalicelib.privacy.personal import Erased, Personal
 from chalicelib.text import b64url
 
 routes = Resource(__name__)
@@ -208,7 +208,7 @@ def see_document(document_id: str) -> Response:
         if sees_all or own in each.receivers
     ]
     shown = {
-        "staff": _open(event.staff),
+        "staff": open_staff(event.staff),
         "attachments": linked,
         "revoked": revoked,
         "replaced_by": later,
@@ -490,10 +490,3 @@ def _concerns(message: Message) -> bool:
     commits = runtime.event_store().load(f"document-{message.case}")
     sent = fold(document, commits).sent
     return sent is not None and sent.sender.code == agency
-
-
-def _open(staff: Personal[StaffContact] | None) -> dict[str, str] | None:
-    try:
-        return staff.open(runtime.vault().open).model_dump() if staff else None
-    except Erased:
-        return None
