@@ -1,7 +1,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo status check test clean
+.PHONY: help setup run demo status check test soak clean
 
 PY := .venv/bin/python
 FLAGS := $(if $(PORT),--port $(PORT)) $(if $(EDXML),--edxml "$(EDXML)")
@@ -36,6 +36,10 @@ check: setup ## Format, lint, types, layers and unit tests, in seconds
 
 test: check ## check, and everything that needs the local stack
 	@$(PY) -m pytest -q -m "emulator or journey"
+
+soak: setup ## Ten minutes of hard work, then 5,000 steps of everybody doing as they like
+	@$(PY) -m bench.soak
+	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -q -s tests/survival/test_everybody.py
 
 clean: ## Remove what was built and the local state; the virtualenvs stay
 	@rm -rf build .local .chalice/deployments .pytest_cache .mypy_cache .ruff_cache .hypothesis

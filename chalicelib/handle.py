@@ -1,6 +1,8 @@
 """The only way anything changes: load, fold, decide, append; again if somebody was faster."""
 
+import random
 from dataclasses import dataclass
+from time import sleep
 from typing import Any, TypeVar
 
 from chalicelib.eventstore.store import (
@@ -17,6 +19,10 @@ from chalicelib.kernel import Command, Conflict, Decider, Event, Invalid, Value
 
 ATTEMPTS = 12
 """How often a command is decided again before the caller is asked to come back."""
+NUMBER_ATTEMPTS = 40
+"""The same for a command that takes a gap-free number: whoever is in its way wants another case."""
+NUMBER_WAIT_S = 0.4
+"""The longest wait (seconds) before a number is asked for again; waits grow, with full jitter."""
 
 C = TypeVar("C", bound=Command)
 S = TypeVar("S", bound=Value)
@@ -46,12 +52,14 @@ class Done:
     """What a command led to: the stream and its last commit number (0: still empty).
 
     `commit` is the one it wrote, now or the first time it was asked; None if the wish had already
-    come true.
+    come true. `duplicate`: the number is that of the commit that another command wrote for the same
+    wish.
     """
 
     stream: str
     number: int
     commit: Commit | None = None
+    duplicate: bool = False
 
     @property
     def seen(self) -> str:
@@ -87,14 +95,15 @@ def handle(
 
     Raises:
         Refused: the decider, or `IdempotencyKeyReused`, or `PreconditionFailed`.
-        Stale: `ATTEMPTS` others came first.
+        Stale: `ATTEMPTS` others came first, or `NUMBER_ATTEMPTS` to the number.
         Corrupt: the stream contradicts itself.
     """
     stream = f"{decider.category}-{id_}"
     commits = store.load(stream)
     state = fold(decider, commits)
     origin = command.origin
-    for _ in range(ATTEMPTS):
+    overtaken = contended = 0
+    while overtaken < ATTEMPTS and contended < NUMBER_ATTEMPTS:
         if (done := _already(commits, command)) is not None:
             return done
         number = _version(commits, command)
@@ -108,14 +117,19 @@ def handle(
                 stream, commits[-1] if commits else None, events, origin, take=take, claim=claim
             )
         except Lost as lost:
+            overtaken += 1
             fresh = verify([lost.winner], stream, commits[-1] if commits else None)
         except Claimed:
             # Had it written to this stream, its commit would have been found, or have stood in
             # the way: it wrote to another one.
             raise IdempotencyKeyReused(field="Idempotency-Key") from None
         except NumberTaken:
+            contended += 1
+            _wait(contended)
             continue
         except Contended:
+            contended += 1
+            _wait(contended)
             fresh = store.load(stream)[number:]
         else:
             return Done(stream, commit.number, commit)
@@ -124,16 +138,30 @@ def handle(
     raise Stale(stream)
 
 
-def check(store: EventStore, decider: Decider[C, S, E], id_: str, command: C) -> bool:
+def _wait(contended: int) -> None:
+    """Let the others go first: who asks again at once meets the same ones again."""
+    longest = min(NUMBER_WAIT_S, 0.01 * 2 ** min(contended, 10))
+    sleep(random.uniform(0, longest))  # noqa: S311 -- spreading load, not a secret.
+
+
+def check(
+    store: EventStore, decider: Decider[C, S, E], id_: str, command: C, *, claim: bool = False
+) -> bool:
     """Whether `command` would still have an effect; refuses as `handle` would, and writes nothing.
 
     For commands that need costly preparation (moving attachments) before they may be appended.
     """
-    commits = store.load(f"{decider.category}-{id_}")
+    stream = f"{decider.category}-{id_}"
+    commits = store.load(stream)
     if _already(commits, command) is not None:
         return False
     _version(commits, command)
-    return bool(decider.decide(command, fold(decider, commits)))
+    if not decider.decide(command, fold(decider, commits)):
+        return False
+    known = store.shelf.claim(command.origin.command_id) if claim else None
+    if known and known.stream != stream:
+        raise IdempotencyKeyReused(field="Idempotency-Key")
+    return True
 
 
 def _version(commits: list[Commit], command: Command) -> int:

@@ -1,6 +1,7 @@
 """The table of contents: every route, question, reaction and correspondence, one line each."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any, NamedTuple
 
 from chalice.app import Blueprint
@@ -17,25 +18,25 @@ from chalicelib.contexts.agencies.projections import (
 )
 from chalicelib.contexts.documents import letters, messages, reactions
 from chalicelib.contexts.documents import routes as documents
+from chalicelib.contexts.documents.domain.copy import ReceptionTerms
 from chalicelib.contexts.documents.projections import (
     where_is_my_document,
+    which_copies_await_reception,
     which_documents_answer_this_one,
     which_documents_came_to_my_agency,
     which_documents_did_my_agency_send,
     who_takes_part,
 )
+from chalicelib.contexts.documents.register import Register
+from chalicelib.contexts.operations import inbox
 from chalicelib.contexts.operations import routes as operations
+from chalicelib.correspondence import Correspondence, Follow, Mail
 from chalicelib.delivery.address import Address
-from chalicelib.delivery.deliver import Letter
-from chalicelib.delivery.outbox import Message, Routing
-from chalicelib.eventstore.store import Commit
+from chalicelib.delivery.outbox import Message
 from chalicelib.http.identity import identity
 from chalicelib.http.resource import Resource
-from chalicelib.kernel import Command, Decider, Event, Origin
+from chalicelib.kernel import Event, Origin
 from chalicelib.projector.projection import Projection, event_types
-
-Follow = tuple[Decider[Any, Any, Any], str, Command]
-"""A command that follows from an event: whose it is, of which id, and what."""
 
 
 class Reaction(NamedTuple):
@@ -46,17 +47,18 @@ class Reaction(NamedTuple):
     react: Callable[[Any, Origin], Iterable[Follow]]
 
 
-class Correspondence(NamedTuple):
-    """A context's mail: who hears of what, what is posted, and what a receipt means."""
+class Deadline(NamedTuple):
+    """A question whose rows fall due, and the command that follows from a row that has.
 
-    types: Mapping[str, type[Event]]
-    routing: Routing
-    compose: Callable[[Message, Commit, Any, Address], Letter]
-    delivered: Callable[[Message, Any, Origin], Follow | None]
+    The rows in group `by` are those whose clock runs; the projection's `sort` is the due moment.
+    The command must be silent where it is too early, too late or said before.
+    """
 
+    name: str
+    projection: Projection[Any]
+    by: str
+    follow: Callable[[Any, Origin], Follow]
 
-RESOURCES: list[Resource] = [agencies.routes, documents.routes, operations.routes]
-BLUEPRINTS: list[Blueprint] = [identity, *(resource.blueprint for resource in RESOURCES)]
 
 PROJECTIONS: list[Projection[Any]] = [
     which_agencies_take_part.answer,
@@ -69,6 +71,7 @@ PROJECTIONS: list[Projection[Any]] = [
     which_documents_came_to_my_agency.answer,
     which_documents_answer_this_one.answer,
     where_is_my_document.answer,
+    which_copies_await_reception.answer,
 ]
 
 REACTIONS: list[Reaction] = [
@@ -76,14 +79,54 @@ REACTIONS: list[Reaction] = [
     Reaction("open-copies", event_types(reactions.EVENTS), reactions.react),
 ]
 
+DEADLINES: list[Deadline] = [
+    Deadline("reception", which_copies_await_reception.answer, "due", reactions.reception_overdue),
+]
+
+
+@wraps(messages.delivered)
+def _arrived(message: Message, event: Any, origin: Origin) -> Follow | None:
+    """What a receipt of a document means, under this deployment's terms of reception."""
+    minutes = runtime.settings().urgent_reception_minutes
+    terms = ReceptionTerms(calendar=runtime.calendar(), urgent_minutes=minutes)
+    return messages.delivered(message, event, origin, terms)
+
+
 CORRESPONDENCE: list[Correspondence] = [
     Correspondence(
-        event_types(messages.Told), messages.answer, letters.compose, messages.delivered
+        event_types(messages.Told),
+        messages.answer,
+        letters.compose,
+        _arrived,
+        messages.refused,
     ),
 ]
 
 
 def address(agency: str) -> Address | None:
-    """Where an agency's documents are posted; None if no system of it is registered."""
-    row: Address | None = runtime.views().row(how_is_an_agency_reached.answer, f"agency-{agency}")
-    return row
+    """Where an agency's documents are posted; None if no system of it is registered.
+
+    What is on its way to an agency that was merged goes to its successor: same ids, same order.
+    """
+    views, reached, stream = runtime.views(), how_is_an_agency_reached.answer, f"agency-{agency}"
+    found = views.together([(who_takes_part.answer, stream), (reached, stream)])
+    register = Register(runtime.now())
+    row = found.get((who_takes_part.answer.name, stream))
+    heir = agency if row and row.active(register.on) else register.heir(agency) or agency
+    address: Address | None = (
+        found.get((reached.name, stream))
+        if heir == agency
+        else views.row(reached, f"agency-{heir}")
+    )
+    return address
+
+
+MAIL = Mail(CORRESPONDENCE, address)
+
+RESOURCES: list[Resource] = [
+    agencies.routes,
+    documents.routes,
+    operations.routes,
+    inbox.resource(MAIL.deliverer),
+]
+BLUEPRINTS: list[Blueprint] = [identity, *(resource.blueprint for resource in RESOURCES)]

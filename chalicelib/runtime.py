@@ -7,14 +7,20 @@ own (`AWS_ENDPOINT_URL`) is boto3's business.
 import hmac
 import json
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pynamodb.exceptions import PynamoDBException
 
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Attempts
@@ -26,21 +32,28 @@ from chalicelib.delivery.send import Sender
 from chalicelib.delivery.signatures import secret_bytes
 from chalicelib.eventstore.dynamodb import DynamoShelf
 from chalicelib.eventstore.store import EventStore
+from chalicelib.handle import Stale
 from chalicelib.history.pages import DynamoHistory
 from chalicelib.history.reader import Reader
 from chalicelib.history.sequencer import Sequencer
 from chalicelib.privacy.keys import KeyRing, Vault
+from chalicelib.projector.aside import SetAside
 from chalicelib.projector.checkpoints import Checkpoints
 from chalicelib.projector.runner import Projector
 from chalicelib.projector.table import Views, row_model
 from chalicelib.text import b64url
+from chalicelib.working_time import Calendar
 
 RELEASE = "2026.11"
 """The rules and code lists that decide; every commit names the release it was decided under."""
 
+TRUST_ANCHORS = "trust/anchors.pem"
+"""Where in the content bucket an operator puts them; no function may write there."""
+
 _FINGERPRINT_KEY = "request-fingerprints"
 _SIGNING_KEY = "webhook-signing-1"
 _SUBJECT_KEY = "subject-names"
+_one_at_a_time = Lock()
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,7 @@ class Settings:
     audience: str
     stage: str
     loopback: bool
+    urgent_reception_minutes: int
 
 
 @cache
@@ -61,7 +75,14 @@ def settings() -> Settings:
         audience=os.environ["AUDIENCE"],
         stage=os.environ["STAGE"],
         loopback=os.environ.get("ALLOW_LOOPBACK") == "1",
+        urgent_reception_minutes=int(os.environ.get("URGENT_RECEPTION_MINUTES", "60")),
     )
+
+
+@cache
+def calendar() -> Calendar:
+    """When offices work: the law's hours and holidays, as the deployment's JSON amends them."""
+    return Calendar.model_validate_json(os.environ.get("CALENDAR", "{}"))
 
 
 def now() -> datetime:
@@ -79,7 +100,21 @@ def client(service: str) -> Any:
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": "path"} if service == "s3" else None,
     )
-    return boto3.client(service, config=config)
+    with _one_at_a_time:  # Making two clients at once is what boto3 cannot do.
+        return boto3.client(service, config=config)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether trying again later may help: AWS did not answer well, or others were faster.
+
+    A request that AWS calls invalid is as invalid the next time.
+    """
+    match error:
+        case ClientError():
+            return bool(error.response["Error"]["Code"] != "ValidationException")
+        case PynamoDBException():
+            return bool(error.cause_response_code != "ValidationException")
+    return isinstance(error, (BotoCoreError, ResponseParserError, Stale))
 
 
 def table(name: str) -> str:
@@ -100,6 +135,22 @@ def content_bucket() -> str:
 def staging_bucket() -> str:
     """Where uploads wait, for a day at the most."""
     return os.environ["STAGING_BUCKET"]
+
+
+def trust_anchors() -> str:
+    """The certificates (PEM) of the authorities whose signatures count; "" if there are none.
+
+    Read each time, so that an operator's change counts at once.
+    """
+    try:
+        answer = client("s3").get_object(Bucket=content_bucket(), Key=TRUST_ANCHORS)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
+            return ""
+        raise
+    pem: bytes = answer["Body"].read()
+    # Whatever else an operator puts there is no certificate.
+    return pem.decode("ascii", "replace")
 
 
 @cache
@@ -190,9 +241,9 @@ def reader() -> Reader:
     return Reader(event_store(), history())
 
 
-def projector() -> Projector:
-    """Feeds views, for one run."""
-    return Projector(views(), reader())
+def projector(guard: Callable[[str], AbstractContextManager[Any]] = nullcontext) -> Projector:
+    """Feeds views, for one run; what a fold raises goes through `guard`."""
+    return Projector(views(), reader(), guard)
 
 
 @cache
@@ -214,9 +265,25 @@ def parking() -> Parking:
 
 
 @cache
+def aside() -> SetAside:
+    """What waits because a reaction failed."""
+    return SetAside(client("dynamodb"), table("parked"))
+
+
+@cache
 def orders() -> Orders:
     """What operators ordered."""
     return Orders(client("dynamodb"), table("commands"))
+
+
+def ring_react(why: str) -> None:
+    """Wake `react`; the same reason wakes it once within five minutes."""
+    client("sqs").send_message(
+        QueueUrl=queue_url("react"),
+        MessageBody=json.dumps({"ring": "history"}),
+        MessageGroupId="react",
+        MessageDeduplicationId=why,
+    )
 
 
 def ring_lane(lane: str, why: str) -> None:

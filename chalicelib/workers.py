@@ -7,34 +7,44 @@ no stream announced.
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
-from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
-from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import Blueprint
 
 from chalicelib import registry, runtime
 from chalicelib.contexts.documents.intake import Job, take_in
-from chalicelib.delivery.address import Address
-from chalicelib.delivery.deliver import Deliverer, Letter, NotComposed
-from chalicelib.delivery.outbox import Message
+from chalicelib.correspondence import events_of, origin_of
+from chalicelib.delivery.outbox import FOLLOWER as OUTBOX
 from chalicelib.delivery.standing import standings
 from chalicelib.eventstore.store import Commit, Place
 from chalicelib.handle import handle
-from chalicelib.http.problems import refused
-from chalicelib.kernel import Event, Origin, Refused
-from chalicelib.text import b64url
+from chalicelib.history.reader import Positioned
+from chalicelib.http.problems import blame, refused
+from chalicelib.kernel import Refused
+from chalicelib.projector.aside import BEHIND, Aside
+from chalicelib.projector.checkpoints import REACT, Run
+from chalicelib.projector.runner import NEAR
 
 workers = Blueprint(__name__)
 log = Logger(service="lien-thong")
 
 RESERVE_S, DELIVER_RESERVE_S = 15, 80
 """Seconds a worker keeps back from its time limit to finish what it has begun: the longest post."""
-REACT = "react"
+LANES_AT_ONCE = 10
+"""Lanes served side by side: as many as a batch can name."""
 Failures = dict[str, list[dict[str, str]]]
+
+
+class Failure(NamedTuple):
+    """A reaction that failed, and the class of what it raised."""
+
+    reaction: str
+    error: str
 
 
 @workers.lambda_function(name="sequence")
@@ -55,61 +65,83 @@ def sequence(event: dict[str, Any], _context: Any) -> Failures:
 
 
 @workers.lambda_function(name="project")
-def project(_event: dict[str, Any], _context: Any) -> Failures:
-    """Bring every view and the outbox up to the end of history, then ring those who follow."""
-    projector = runtime.projector()
-    standings = projector.views.standings(registry.PROJECTIONS)
-    for projection in registry.PROJECTIONS:
-        try:
-            projector.follow(projection, standings[projection.name])
-        except (ClientError, BotoCoreError):
-            raise
-        except Exception:  # A fold that fails stalls its own question only; the alarm rings.
-            log.exception("view stalled", extra={"view": projection.name})
+def project(event: dict[str, Any], context: Any) -> Failures:
+    """Bring every view and the outbox up to the end of history, then ring those who follow.
+
+    Views that are far behind are fed when the schedule rings, beside what history's own stream
+    wakes, so that nobody waits for them.
+    """
+    run = Run(runtime.checkpoints())
+    projector = runtime.projector(_stalls_only_itself)
     routings = [mail.routing for mail in registry.CORRESPONDENCE]
-    grown = runtime.outbox().extend(projector.reader, routings)
+    try:
+        projector.follow(*registry.PROJECTIONS, run=run, within=NEAR)
+        grown = runtime.outbox().extend(projector.reader, routings, run)
+    finally:
+        run.write()
     for lane in sorted(grown):
-        runtime.ring_lane(lane, f"head-{runtime.outbox().head(lane)}")
-    reached = projector.reader.history.last()
-    if reached and runtime.checkpoints().get(REACT) < reached.next - 1:
-        _ring_react(reached.next - 1)
+        runtime.ring_lane(lane, f"history-{run.at(OUTBOX)}")
+    if run.at(REACT) < run.foremost:
+        runtime.ring_react(f"history-{run.foremost}")
+    if not any("dynamodb" in record for record in event.get("Records", ())):
+        projector.follow(*registry.PROJECTIONS, over=lambda: _short_of_time(context))
     return _no_failures()
 
 
 @workers.lambda_function(name="react")
-def react(_event: dict[str, Any], context: Any) -> Failures:
-    """Carry out the commands that follow from events, in history order, each once."""
-    reached = runtime.checkpoints().get(REACT)
-    categories = {
-        type_.split(".")[0] for reaction in registry.REACTIONS for type_ in reaction.types
-    }
-    for stretch in runtime.reader().after(reached, lambda s: s.split("-")[0] in categories):
-        for position, commit in stretch.commits:
-            if context.get_remaining_time_in_millis() < RESERVE_S * 1000:
-                _ring_react(position)
-                return _no_failures()
-            _react_to(commit)
-            runtime.checkpoints().advance(REACT, position)
-        runtime.checkpoints().advance(REACT, stretch.last)
+def react(event: dict[str, Any], context: Any) -> Failures:
+    """Carry out the commands that follow from events, in history order, each once.
+
+    When the schedule rings, those too that follow from the time alone.
+    """
+    run = Run(runtime.checkpoints())
+    # Looked up after the checkpoint: what another run has left behind it, it had set aside before.
+    waiting = _try_again(context)
+    types = {type_ for reaction in registry.REACTIONS for type_ in reaction.types}
+    categories = {type_.split(".")[0] for type_ in types}
+    try:
+        wanted = runtime.reader().after(run.at(REACT), lambda s: s.split("-")[0] in categories)
+        for stretch in wanted:
+            for positioned in stretch.commits:
+                if types.isdisjoint(data["type"] for data in positioned.commit.data()):
+                    continue
+                if _short_of_time(context):
+                    runtime.ring_react(f"history-{positioned.position}")
+                    return _no_failures()
+                run.write()
+                _follow_up(positioned, waiting)
+                run.reach([REACT], positioned.position)
+            run.reach([REACT], stretch.last)
+            run.write()
+    finally:
+        run.write()
+    if any(_ring(record["body"]) == "schedule" for record in event.get("Records", ())):
+        _act_on_due(context)
     return _no_failures()
 
 
 @workers.lambda_function(name="deliver")
 def deliver(event: dict[str, Any], context: Any) -> Failures:
     """Serve the lanes that were rung; the schedule rings every lane that is due."""
-    failures = []
-    deliverer = _deliverer()
-    for record in event["Records"]:
-        body = json.loads(record["body"])
-        if "lane" not in body:
-            _ring_due_lanes()
-            _measure()
-            continue
-        until = runtime.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
-        until -= timedelta(seconds=DELIVER_RESERVE_S)
-        if not deliverer.serve(body["lane"], context.aws_request_id, until):
-            failures.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failures}
+    rung = {record["messageId"]: json.loads(record["body"]) for record in event["Records"]}
+    lanes = {body["lane"] for body in rung.values() if "lane" in body}
+    if any("lane" not in body for body in rung.values()):
+        _ring_due_lanes()
+        _measure()
+    if not lanes:
+        return _no_failures()
+    deliverer = registry.MAIL.deliverer()
+    until = runtime.now() + timedelta(milliseconds=context.get_remaining_time_in_millis())
+    until -= timedelta(seconds=DELIVER_RESERVE_S)
+
+    def serve(lane: str) -> tuple[str, bool]:
+        return lane, deliverer.serve(lane, context.aws_request_id, until)
+
+    # Side by side: a receiver that is slow to answer holds up nobody else's lane.
+    with ThreadPoolExecutor(LANES_AT_ONCE) as posting:
+        served = dict(posting.map(serve, sorted(lanes)))
+    unserved = [id_ for id_, body in rung.items() if not served.get(body.get("lane"), True)]
+    return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in unserved]}
 
 
 @workers.lambda_function(name="intake")
@@ -121,91 +153,111 @@ def intake(event: dict[str, Any], _context: Any) -> Failures:
     return _no_failures()
 
 
-def _react_to(commit: Commit) -> None:
-    for reaction in registry.REACTIONS:
-        for index, event in _events(commit, reaction.types):
-            origin = _origin(commit, f"{reaction.name}#{index}")
-            for decider, id_, command in reaction.react(event, origin):
-                try:
-                    handle(runtime.event_store(), decider, id_, command)
-                except Refused as refusal:  # The state has moved on; the wish is no longer lawful.
-                    log.warning(
-                        "reaction refused",
-                        extra={
-                            "reaction": reaction.name,
-                            "about": commit.seen,
-                            "code": refusal.code,
-                        },
-                    )
+def _act_on_due(context: Any) -> None:
+    """Carry out what follows where a due moment has passed, earliest first.
 
-
-def _events(commit: Commit, types: Any) -> Iterator[tuple[int, Event]]:
-    for index, data in enumerate(commit.data()):
-        if kind := types.get(data["type"]):
-            yield index, kind.model_validate(data, extra="ignore")
-
-
-def _origin(commit: Commit, what: str) -> Origin:
-    """The origin of a command that follows from a commit: the same for every repetition."""
-    name = f"{commit.seen}#{what}".encode()
-    return Origin(
-        command_id=b64url(sha256(name).digest()),
-        digest=b64url(sha256(commit.hash + name).digest()),
-        actor=f"axis:{what.split('#', maxsplit=1)[0]}",
-        method="reaction",
-        correlation=commit.facts["correlation"],
-        causation=commit.seen,
-        at=runtime.now(),
-    )
-
-
-def _deliverer() -> Deliverer:
-    return Deliverer(
-        outbox=runtime.outbox(),
-        lanes=runtime.lanes(),
-        parking=runtime.parking(),
-        attempts=runtime.attempts(),
-        store=runtime.event_store(),
-        sender=runtime.sender(),
-        seed=runtime.signing_seed,
-        open_secret=runtime.open_secret,
-        addresses=registry.address,
-        compose=_compose,
-        delivered=_delivered,
-        refused=_refused,
-        clock=runtime.now,
-    )
-
-
-def _compose(message: Message, commit: Commit, address: Address) -> Letter:
-    for mail in registry.CORRESPONDENCE:
-        for index, event in _events(commit, mail.types):
-            if index == message.index:
-                try:
-                    return mail.compose(message, commit, event, address)
-                except (ClientError, BotoCoreError):
+    What there is no time for is done a minute later; it makes no difference when, as the commands
+    go by the moment and not by when they are carried out.
+    """
+    store = runtime.event_store()
+    for deadline in registry.DEADLINES:
+        due = runtime.views().due(deadline.projection, deadline.by, runtime.now())
+        for key, seen, row in due:
+            if _short_of_time(context):
+                return
+            stream, _, number = seen.rpartition("@")
+            place = (stream, int(number))
+            origin = origin_of(store.commits([place])[place], deadline.name)
+            about = {"deadline": deadline.name, "about": key}
+            try:
+                handle(store, *deadline.follow(row, origin))
+            except Refused as refusal:
+                log.warning("deadline refused", extra=about | {"code": refusal.code})
+            except Exception as error:  # One case is no reason to hold up all others.
+                if runtime.may_pass(error):
                     raise
-                except Exception as error:  # A letter that fails holds up its own case only.
-                    log.exception("letter not composed", extra={"message_id": message.id})
-                    raise NotComposed(type(error).__name__) from error
-    raise NotComposed(f"nobody writes letters about {message.type}")
+                about |= blame(error)
+                log.error("deadline failed", extra=about)  # noqa: TRY400 -- its text may be personal.
 
 
-def _refused(message: Message, why: str) -> None:
-    """The receiver will not take a message: its case waits until an operator releases it."""
-    about = {"message_id": message.id, "lane": message.lane, "reason": why}
-    log.warning("message parked", extra=about)
+@contextmanager
+def _stalls_only_itself(view: str) -> Iterator[None]:
+    """A fold that fails stalls its own question; the alarm rings."""
+    try:
+        yield
+    except Exception as error:
+        if runtime.may_pass(error):
+            raise
+        about = {"view": view, **blame(error)}
+        log.error("view stalled", extra=about)  # noqa: TRY400 -- its text may be personal.
 
 
-def _delivered(message: Message, commit: Commit) -> None:
-    """Tell the context whose message it was that its receiver has taken it."""
-    for mail in registry.CORRESPONDENCE:
-        for index, event in _events(commit, mail.types):
-            if index != message.index:
-                continue
-            origin = _origin(commit, f"delivery#{message.id}")
-            if follow := mail.delivered(message, event, origin):
-                handle(runtime.event_store(), *follow)
+def _try_again(context: Any) -> set[str]:
+    """Carry out what was set aside and may go on; the streams that still wait."""
+    waiting = set()
+    for commits in runtime.aside().streams():
+        if not commits[0].ready or _short_of_time(context):
+            waiting.add(commits[0].stream)
+            continue
+        found = runtime.event_store().commits([(one.stream, one.commit) for one in commits])
+        for one in commits:
+            if failure := _react_to(found[one.stream, one.commit]):
+                runtime.aside().again(one.model_copy(update=failure._asdict()))
+                waiting.add(one.stream)
+                break
+            runtime.aside().done(one)
+    return waiting
+
+
+def _follow_up(positioned: Positioned, waiting: set[str]) -> None:
+    """Carry out what follows from a commit, or set it aside, and so what comes in its stream."""
+    position, commit = positioned
+    failure = Failure("", BEHIND) if commit.stream in waiting else _react_to(commit)
+    if failure:
+        waiting.add(commit.stream)
+        one = Aside(
+            stream=commit.stream,
+            commit=commit.number,
+            position=position,
+            **failure._asdict(),
+            since=runtime.now(),
+        )
+        runtime.aside().put(one)
+
+
+def _react_to(commit: Commit) -> Failure | None:
+    """Carry out what follows from a commit; if that fails, which reaction and how."""
+    for reaction in registry.REACTIONS:
+        try:
+            _carry_out(reaction, commit)
+        except Exception as error:  # One case is no reason to hold up all others.
+            if runtime.may_pass(error):
+                raise
+            about = {"about": commit.seen, "reaction": reaction.name, **blame(error)}
+            log.error("reaction parked", extra=about)  # noqa: TRY400 -- its text may be personal.
+            return Failure(reaction.name, type(error).__name__)
+    return None
+
+
+def _carry_out(reaction: registry.Reaction, commit: Commit) -> None:
+    for index, event in events_of(commit, reaction.types):
+        origin = origin_of(commit, f"{reaction.name}#{index}")
+        for decider, id_, command in reaction.react(event, origin):
+            try:
+                handle(runtime.event_store(), decider, id_, command)
+            except Refused as refusal:  # The state has moved on; the wish is no longer lawful.
+                log.warning(
+                    "reaction refused",
+                    extra={
+                        "reaction": reaction.name,
+                        "about": commit.seen,
+                        "code": refusal.code,
+                    },
+                )
+
+
+def _short_of_time(context: Any) -> bool:
+    return bool(context.get_remaining_time_in_millis() < RESERVE_S * 1000)
 
 
 def _ring_due_lanes() -> None:
@@ -221,8 +273,9 @@ def _ring_due_lanes() -> None:
 def _measure() -> None:
     """Say how much waits in the lanes and for how long: metrics in the log (CloudWatch EMF).
 
-    The figures without a lane are those that alarms watch; a lane has its own while it is not
-    empty. Agencies' codes are public.
+    The figures without a lane are those that alarms watch: what an operator holds back is not in
+    them, or it would drown all else. A lane has its own while it is not empty. Agencies' codes are
+    public.
     """
     now = runtime.now()
     lanes = standings(runtime.lanes(), runtime.outbox(), runtime.event_store())
@@ -230,9 +283,10 @@ def _measure() -> None:
         if lane.depth or lane.parked:
             name = f"{lane.agency}#{lane.lane}"
             _emit(lane.depth, lane.oldest_s(now), lane.parked, lane=name)
+    watched = [lane for lane in lanes if not (lane.paused and lane.paused.ordered)]
     _emit(
-        sum(lane.depth for lane in lanes),
-        max((lane.oldest_s(now) for lane in lanes), default=0),
+        sum(lane.depth for lane in watched),
+        max((lane.oldest_s(now) for lane in watched), default=0),
         sum(lane.parked for lane in lanes),
     )
 
@@ -245,15 +299,6 @@ def _emit(depth: int, oldest_s: int, parked: int, **dimensions: str) -> None:
     metrics.add_metric("OldestMessageAge", MetricUnit.Seconds, oldest_s)
     metrics.add_metric("ParkedMessages", MetricUnit.Count, parked)
     metrics.flush_metrics()
-
-
-def _ring_react(position: int) -> None:
-    runtime.client("sqs").send_message(
-        QueueUrl=runtime.queue_url("react"),
-        MessageBody=json.dumps({"ring": "history"}),
-        MessageGroupId="react",
-        MessageDeduplicationId=f"history-{position}",
-    )
 
 
 def _ring(body: str) -> str:

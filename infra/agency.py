@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib.contexts.documents.edxml.model import DocumentMessage
 from chalicelib.contexts.documents.edxml.parse import parse
-from chalicelib.contexts.documents.submission import id_of_reference
+from chalicelib.contexts.documents.submission.identities import id_of_reference
 from chalicelib.delivery.signatures import secret_bytes, sign_ed25519, sign_hmac, verify
 from chalicelib.kernel import Refused
 from chalicelib.text import from_b64url

@@ -21,6 +21,11 @@ sys.path[:0] = sys.argv[1:3]
 os.environ.update({name: "unset" for name in sys.argv[3:]})
 os.environ["AWS_DEFAULT_REGION"] = "ap-southeast-1"
 import app, chalicelib.workers
+# What is imported when first used is used once.
+from datetime import date
+from chalicelib.working_time import Calendar
+assert not Calendar().is_working_day(date(2026, 9, 2)), "no public holidays in the layer"
+from chalicelib.contexts.documents.signatures import pades, xmldsig
 print(len(app.app.routes))
 """
 

@@ -28,6 +28,13 @@ LIMIT_BYTES = 45 * 1024 * 1024
 KEPT = 3  # Older builds are removed; a deployment that is under way may still read the last ones.
 # The services our code calls. botocore describes four hundred; each worker unpacks what we ship.
 SERVICES = {"cloudwatch", "dynamodb", "events", "kms", "lambda", "logs", "s3", "sqs", "sts"}
+# Of the public holidays of the world, those of Viet Nam. The list of countries imports them all; an
+# empty one stands in its place, and the library loads the one country by its own name.
+COUNTRIES = "holidays/countries/__init__.py"
+HOLIDAYS = {COUNTRIES, "holidays/countries/vietnam.py", "holidays/locale/vi/LC_MESSAGES/VN.mo"}
+# pyHanko's own dependency for the system's trust list, which we never ask.
+UNUSED = {"oscrypto"}
+SOURCES = (".pyi", ".pyx", ".pxd", ".c", ".h", ".hash")  # What compiled modules were made of.
 CHALICE_PREFIX = "python/lib/python3.11/site-packages/"
 
 
@@ -105,7 +112,8 @@ def _layer(chalice_layer: Path) -> Path:
             if _needed(name):
                 info = zipfile.ZipInfo(f"python/{name}", (1980, 1, 1, 0, 0, 0))
                 info.external_attr = entry.external_attr
-                new.writestr(info, old.read(entry), zipfile.ZIP_DEFLATED)
+                data = b"" if name == COUNTRIES else old.read(entry)
+                new.writestr(info, data, zipfile.ZIP_DEFLATED)
     for older in layer.parent.glob("*.zip"):
         older.unlink()
     working.rename(layer)
@@ -116,7 +124,11 @@ def _needed(name: str) -> bool:
     parts = name.split("/")
     if parts[:2] == ["botocore", "data"] and len(parts) > 3:  # noqa: PLR2004 -- data/service/…
         return parts[2] in SERVICES
-    return "__pycache__" not in parts and "tests" not in parts and not name.endswith(".pyi")
+    if parts[:2] in (["holidays", part] for part in ("countries", "financial", "locale")):
+        return name in HOLIDAYS
+    if parts[0] in UNUSED:
+        return False
+    return "__pycache__" not in parts and "tests" not in parts and not name.endswith(SOURCES)
 
 
 def _digest() -> str:

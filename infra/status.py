@@ -47,7 +47,8 @@ def show(status: Json, console: Console) -> None:
     console.print(
         f"history at position {history['position']}; {totals['depth']} messages wait,"
         f" the oldest for {_time(totals['oldest_s'])}; {totals['parked']} are parked,"
-        f" {totals['failing']} lanes fail, {totals['paused']} are paused"
+        f" {totals['failing']} lanes fail, {totals['paused']} are paused;"
+        f" {status['reactions']['parked']} commits wait for a reaction"
     )
     console.print(_workers(status["workers"]))
     console.print(_lanes(status["lanes"], datetime.fromisoformat(status["at"])))

@@ -21,7 +21,7 @@ from chalicelib.contexts.documents.edxml.model import (
 )
 from chalicelib.contexts.documents.edxml.parse import parse
 from chalicelib.contexts.documents.edxml.produce import produce_status
-from chalicelib.contexts.documents.submission import id_of_reference
+from chalicelib.contexts.documents.submission.identities import id_of_reference
 from chalicelib.history.pages import DynamoHistory
 from chalicelib.kernel import Refused
 from infra.agency import DemoAgency, Received
@@ -209,6 +209,7 @@ def _send_document(story: Story, body: bytes, message: DocumentMessage) -> str:
     sent = _post(story, source, body)
     id_ = sent.location.rsplit("/", 1)[1]
     story.wrote(f"{source} sent {message.document_id}", sent)
+    _show_signatures(story, source, id_)
     wanted = sorted(part.sha256 for part in message.attachments)
     for receiver in receivers:
         got = _until_received(story, receiver, id_).data
@@ -222,6 +223,12 @@ def _send_document(story: Story, body: bytes, message: DocumentMessage) -> str:
     if message.replacements:
         _show_replaced(story, message, source, id_)
     return f"/documents/{id_}"
+
+
+def _show_signatures(story: Story, source: str, id_: str) -> None:
+    for each in story.api.get(f"/documents/{id_}", agency=source)["signatures"]:
+        reason = f": {each['reason']}" if each["reason"] else ""
+        story.step(f"  signature of {each['about']}: {each['verdict']}{reason}")
 
 
 def _send_replaced(
@@ -284,6 +291,7 @@ def _send_update(story: Story, body: bytes, message: DocumentMessage) -> str:
     id_ = _send_stand_in(story, message.document_id, sender, before)
     answered = _post(story, source, body)
     story.wrote(f"{source} updated {message.document_id}", answered)
+    _show_signatures(story, source, id_)
     codes = ["01"] * len(receivers)
     for code, receiver in receivers.items():
         if types.get(code) == "0":

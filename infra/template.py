@@ -17,6 +17,9 @@ PARAMETERS: Json = {
     "Issuer": {"Type": "String", "Default": ""},
     "Audience": {"Type": "String", "Default": "lien-thong"},
     "AllowLoopback": {"Type": "String", "Default": "0", "AllowedValues": ["0", "1"]},
+    # JSON: opening hours, weekend, days off and days worked by decree; see working_time.Calendar.
+    "Calendar": {"Type": "String", "Default": "{}"},
+    "UrgentReceptionMinutes": {"Type": "Number", "Default": "60"},
     "DeletionProtection": {"Type": "String", "Default": "on", "AllowedValues": ["on", "off"]},
 }
 
@@ -122,6 +125,8 @@ def environment() -> Json:
         "ISSUER": {"Ref": "Issuer"},
         "AUDIENCE": {"Ref": "Audience"},
         "ALLOW_LOOPBACK": {"Ref": "AllowLoopback"},
+        "CALENDAR": {"Ref": "Calendar"},
+        "URGENT_RECEPTION_MINUTES": {"Ref": "UrgentReceptionMinutes"},
     }
 
 
@@ -373,7 +378,11 @@ def _alarms() -> Json:
 LOG_ALARMS = {
     "ViewStalled": ("Project", "view stalled"),
     "ReactionRefused": ("React", "reaction refused"),
+    "ReactionParked": ("React", "reaction parked"),
+    "DeadlineRefused": ("React", "deadline refused"),
+    "DeadlineFailed": ("React", "deadline failed"),
     "LetterNotComposed": ("Deliver", "letter not composed"),
+    "LetterNotFetched": ("ApiHandler", "letter not composed"),
     "MessageParked": ("Deliver", "message parked"),
 }
 

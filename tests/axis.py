@@ -114,7 +114,7 @@ class Axis(Ledger):
 
     def follow(self, projection: Projection[Any]) -> int:
         """One run of the projector."""
-        return Projector(self.views, self.reader()).follow(projection)
+        return Projector(self.views, self.reader()).follow(projection)[projection.name]
 
     def listen(self, event: str, handler: Callable[..., Any]) -> None:
         """Have botocore call `handler` at `event`."""

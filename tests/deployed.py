@@ -31,11 +31,12 @@ def on_moto() -> Iterator[None]:
         for variable, value in template.environment().items():
             if variable.endswith("_TABLE"):
                 environment[variable] = value["Ref"]
-        environment["CONTENT_BUCKET"] = "content"
-        boto3.client("s3").create_bucket(
-            Bucket="content",
-            CreateBucketConfiguration={"LocationConstraint": dynamodb.meta.region_name},
-        )
+        for bucket in ("content", "staging"):
+            environment[f"{bucket.upper()}_BUCKET"] = bucket
+            boto3.client("s3").create_bucket(
+                Bucket=bucket,
+                CreateBucketConfiguration={"LocationConstraint": dynamodb.meta.region_name},
+            )
         key = boto3.client("kms").create_key()
         environment["MASTER_KEY_ID"] = key["KeyMetadata"]["KeyId"]
         _forget()

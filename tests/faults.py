@@ -8,8 +8,8 @@ from typing import Any
 from chalicelib.history.pages import Page
 
 
-class Died(Exception):  # noqa: N818 -- named as the fact it states.
-    """The process is gone."""
+class Died(BaseException):
+    """The process is gone: no `except Exception` can know of it."""
 
 
 class Life:

@@ -136,15 +136,19 @@ def moto_rack() -> Iterator[DynamoRack]:
 _one_at_a_time = Lock()
 
 
-def _whole(**call: Any) -> Any:
-    # A table keeps each call whole; moto, asked by several threads, does not.
+def whole(**call: Any) -> Any:
+    """Answer a call. A table keeps each one whole; moto, asked by several threads, does not."""
     with _one_at_a_time:
         return botocore_stubber(**call)
 
 
+def one_call_at_a_time(client: Any) -> Any:
+    """The same client on moto, fit for threads."""
+    client.meta.events.unregister("before-send", botocore_stubber)
+    client.meta.events.register("before-send", whole)
+    return client
+
+
 @cache
 def _moto_client(service: str) -> Any:
-    made = boto3.client(service, region_name=REGION)
-    made.meta.events.unregister("before-send", botocore_stubber)
-    made.meta.events.register("before-send", _whole)
-    return made
+    return one_call_at_a_time(boto3.client(service, region_name=REGION))

@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import pkgutil
 import re
 import sys
@@ -76,8 +77,21 @@ def test_every_contexts_routes_are_listed():
         for thing in vars(module).values()
         if isinstance(thing, Resource)
     }
+    # What is wired with what a context may not import is made for the registry, by its `resource`.
+    made = {
+        name
+        for name, module in MODULES.items()
+        if name.startswith("chalicelib.contexts.")
+        and inspect.isfunction(vars(module).get("resource"))
+    }
+    named = {
+        id(resource): resource.blueprint._import_name
+        for resource in registry.RESOURCES
+        if resource.blueprint._import_name in made
+    }
     assert modules_called("routes")
-    assert found == {id(resource) for resource in registry.RESOURCES}
+    assert sorted(named.values()) == sorted(made)
+    assert found | named.keys() == {id(resource) for resource in registry.RESOURCES}
     listed = {id(blueprint) for blueprint in registry.BLUEPRINTS}
     assert {id(resource.blueprint) for resource in registry.RESOURCES} <= listed
 
@@ -100,16 +114,25 @@ def test_every_correspondence_is_listed():
     modules = modules_called("messages")
     assert [module.answer for module in modules] == [m.routing for m in registry.CORRESPONDENCE]
     assert [module.delivered for module in modules] == [
-        m.delivered for m in registry.CORRESPONDENCE
+        inspect.unwrap(m.delivered) for m in registry.CORRESPONDENCE
     ]
+    assert [module.refused for module in modules] == [m.refused for m in registry.CORRESPONDENCE]
 
 
 def test_names_in_the_registry_are_not_given_twice():
     for names in (
         [projection.name for projection in registry.PROJECTIONS],
         [reaction.name for reaction in registry.REACTIONS],
+        [deadline.name for deadline in registry.DEADLINES],
     ):
         assert len(set(names)) == len(names)
+
+
+def test_what_falls_due_is_a_question_that_is_kept_current():
+    for deadline in registry.DEADLINES:
+        assert deadline.projection in registry.PROJECTIONS
+        due = deadline.projection.row.model_fields[deadline.projection.sort].annotation
+        assert "datetime" in str(due).lower(), "rows are ordered by when they fall due"
 
 
 def test_what_is_listened_to_exists():
@@ -179,7 +202,12 @@ OF_THE_WORLD = {
     *("asyncio", "http", "io", "logging", "os", "pathlib", "random", "secrets", "shutil"),
     *("socket", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "uuid"),
 }
-SHARED = {"chalicelib.agency_code", "chalicelib.kernel", "chalicelib.privacy.personal"}
+SHARED = {
+    "chalicelib.agency_code",
+    "chalicelib.kernel",
+    "chalicelib.privacy.personal",
+    "chalicelib.working_time",
+}
 
 
 @pytest.mark.parametrize("tree", trees(DOMAINS))

@@ -78,7 +78,8 @@ def test_nobody_who_hears_of_an_example_stumbles(type_, example):
         if type_ in projection.types:
             assert isinstance(projection.evolve(None, event), projection.row | None)
             if projection.keys:
-                assert list(projection.keys(event))
+                # An event may bear on no row: that receivers were added changes nobody's subject.
+                assert {type(key) for key in projection.keys(event)} <= {str}
     for mail in registry.CORRESPONDENCE:
         if type_ in mail.types:
             assert list(mail.routing.route("stream-1", event))

@@ -19,11 +19,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from chalicelib import registry
 from chalicelib.contexts.agencies.domain.agency import MAX_SYSTEMS
-from chalicelib.contexts.documents import files, intake, submission
+from chalicelib.contexts.documents import files, intake, originals
 from chalicelib.contexts.documents.domain.copy import CODES, REASON_CHARS
 from chalicelib.contexts.documents.domain.document import MAX_ATTACHMENTS, MAX_RECEIVERS
 from chalicelib.contexts.documents.edxml import model, stream, unpack
 from chalicelib.contexts.documents.letters import CLOUDEVENT_BYTES, EDXML_BYTES
+from chalicelib.contexts.documents.signatures import examine, xmldsig
+from chalicelib.contexts.documents.submission import asked, examined, statuses
+from chalicelib.contexts.operations import inbox
 from chalicelib.delivery import deliver, lanes, send, signatures
 from chalicelib.eventstore import dynamodb
 from chalicelib.eventstore.memory import MemoryShelf
@@ -35,7 +38,7 @@ from chalicelib.http import paging, resource
 from chalicelib.http.problems import _title, status_of
 from chalicelib.http.resource import PUBLIC, SIGNED
 from chalicelib.kernel import Refused
-from chalicelib.projector import table
+from chalicelib.projector import runner, table
 from chalicelib.text import b64url
 from infra.grants import GRANTS
 from infra.template import DOORBELLS, GATEWAY_ERRORS, PARAMETERS, QUEUES, TABLES
@@ -199,7 +202,7 @@ def test_the_example_of_a_problem_is_one():
 
 
 def test_limits_are_those_of_the_code():
-    document = submission.NewDocument.model_fields
+    document = asked.NewDocument.model_fields
 
     def longest(field):
         return next(m.max_length for m in document[field].metadata if hasattr(m, "max_length"))
@@ -215,7 +218,16 @@ def test_limits_are_those_of_the_code():
         "subject": f"{longest('subject'):,} characters",
         "content": f"{longest('content'):,} characters",
         "reason or note of a status": f"{REASON_CHARS:,} characters",
+        "a message whose XML signature is computed": f"{examine.MAX_XML // MIB} MiB",
+        "uploaded PDF files of a document that are searched for signatures": (
+            f"{examined.MAX_FETCHED // MIB} MiB"
+        ),
+        "signatures reported of a document / of a file or message": (
+            f"{examine.MAX_REPORTS} / {xmldsig.MAX_SIGNATURES}"
+        ),
+        "an edXML message that is kept as it came": f"{originals.MAX_KEPT // MIB} MiB",
         "an upload or download link is good for": f"{files.LINK_S} s",
+        "messages of an inbox's page": f"{inbox.LIMIT}, at most {inbox.MAX_LIMIT}",
         "items of a list's page": f"{paging.DEFAULT_LIMIT}, at most {paging.MAX_LIMIT}",
         "rows a filtered list looks at for one page": f"{table.EXAMINED:,}",
         "a list waits for `seen`": f"{table.WAIT_S:g} s",
@@ -249,7 +261,7 @@ def test_what_the_agencies_are_told_of_delivery_is_so():
 def test_the_status_table_is_that_of_the_code():
     section = AGENCY.split("## Statuses")[1].split("## Reporting")[0]
     listed = [row for row in rows(section) if row[0].isdecimal()]
-    assert {row[0] for row in listed} == {*CODES.values(), *submission._COMMANDS}
+    assert {row[0] for row in listed} == {*CODES.values(), *statuses._COMMANDS}
     codes = {one.code for one in refusals()}
     named = {code for row in listed for code in re.findall(r"`([a-z]+-[a-z-]+)`", row[-1])}
     assert named == {
@@ -268,6 +280,7 @@ def test_warnings_are_those_of_the_code():
 def test_the_operator_is_told_of_everything_there_is():
     for name in (*GRANTS, *TABLES, *PARAMETERS, *(f"{queue}Queue" for queue in QUEUES)):
         assert f"`{name}`" in OPERATOR
+    assert f"more than {runner.NEAR} positions behind" in OPERATOR
     (tries, hidden), (intake_tries, intake_hidden) = QUEUES[DOORBELLS[0]], QUEUES["Intake"]
     assert f"tried {tries} times, hidden for {hidden} s" in OPERATOR
     assert f"tried {intake_tries} times, hidden for {intake_hidden} s" in OPERATOR

@@ -162,6 +162,16 @@ def test_checking_foretells_and_writes_nothing(store):
     assert check(store, ballot, "1", cast("b")) is True
 
 
+def test_checking_finds_a_claim_that_handling_would_meet(store):
+    handle(store, ballot, "1", cast("a"), claim=True)
+
+    assert check(store, ballot, "1", cast("a"), claim=True) is False
+    assert check(store, ballot, "2", cast("b"), claim=True) is True
+    assert check(store, ballot, "2", cast("a")) is True
+    with pytest.raises(IdempotencyKeyReused):
+        check(store, ballot, "2", cast("a"), claim=True)
+
+
 @pytest.mark.parametrize(
     ("command", "refusal"),
     [

@@ -9,9 +9,9 @@ from chalicelib.privacy.personal import Personal
 class Address(Value):
     """An agency's mailbox: the endpoint of the system that takes its documents.
 
-    `public_keys` (Ed25519, raw, base64) verify what the agency sends; `signature` is how the agency
-    wants our messages signed: `v1a` Ed25519, `v1` HMAC under `secret`. `locks` names the
-    agency's systems that are locked.
+    Without an endpoint the system fetches them itself. `public_keys` (Ed25519, raw, base64) verify
+    what the agency sends; `signature` is how it wants our messages signed: `v1a` Ed25519, `v1` HMAC
+    under `secret`. `locks` names the agency's systems that are locked.
     """
 
     agency: str
@@ -23,6 +23,11 @@ class Address(Value):
     secret: Personal[str] | None = None
     locks: tuple[str, ...] = ()
     listed: Literal["all"] = "all"
+
+    @property
+    def pulls(self) -> bool:
+        """Whether the agency fetches its messages: nothing is posted to it."""
+        return not self.endpoint
 
     @property
     def locked(self) -> bool:

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.delivery.address import Address
-from chalicelib.delivery.lanes import Cursor, Lanes, LeaseLost, Pause
+from chalicelib.delivery.lanes import AXIS, Cursor, Lanes, LeaseLost, Pause
 from chalicelib.delivery.outbox import Message, Outbox
-from chalicelib.delivery.parking import BEHIND, Parking
+from chalicelib.delivery.parking import BEHIND, GivenUp, Parked, Parking
 from chalicelib.delivery.send import Answer, Sender, Verdict
 from chalicelib.delivery.signatures import Unauthenticated, sign_ed25519, sign_hmac, verify
 from chalicelib.eventstore.store import Commit, EventStore
@@ -28,6 +28,8 @@ RECEIPT_BYTES = 4 * 1024
 """The longest answer that is kept with its signature; a longer one counts as not verified."""
 GONE = "gone"
 """The reason of a pause that a 410 began."""
+ABANDONED = "abandoned"
+"""The reason why a message that an operator gave up never reaches its receiver."""
 
 
 class NotComposed(Exception):  # noqa: N818 -- named as the fact it states.
@@ -57,13 +59,17 @@ class Receipt(Value):
 
 
 class Attempt(Value):
-    """One try to deliver a message. `status` 0: no answer, see `reason`."""
+    """One try to deliver a message. `status` 0: no answer, see `reason`.
+
+    An operator's order to try no more stands here too, as the last word about the message.
+    """
 
     at: datetime
     status: int
     reason: str
     duration_ms: int
     receipt: Receipt | None = None
+    given_up: GivenUp | None = None
 
 
 @dataclass(frozen=True)
@@ -103,8 +109,9 @@ class Attempts:
 class Deliverer:
     """Serves lanes.
 
-    `addresses` says where an agency is reached, `compose` what is posted, `delivered` tells the
-    context the message came from that it has arrived, `refused` a person that it was parked.
+    `addresses` says where an agency is reached, `compose` what is posted; `delivered` tells the
+    context the message came from that it has arrived, `refused` that it never will, and why.
+    Where the receiver fetches its messages itself (`inbox.py`), nothing is posted.
     """
 
     outbox: Outbox
@@ -118,7 +125,7 @@ class Deliverer:
     addresses: Callable[[str], Address | None]
     compose: Callable[[Message, Commit, Address], Letter]
     delivered: Callable[[Message, Commit], None]
-    refused: Callable[[Message, str], None]
+    refused: Callable[[Message, Commit, str], None]
     clock: Callable[[], datetime]
 
     def serve(self, lane: str, owner: str, until: datetime) -> bool:
@@ -137,14 +144,19 @@ class Deliverer:
 
     def _drain(self, cursor: Cursor, owner: str, until: datetime) -> None:
         while True:
-            head = self.outbox.head(cursor.lane)
-            while (cursor.released or cursor.served < head) and self.clock() < until:
-                now = self.clock()
-                if cursor.paused or (cursor.due_at and cursor.due_at > now):
+            following = self.outbox.following(cursor.lane, cursor.served)
+            while self.clock() < until:
+                message = None if cursor.released else next(following, None)
+                if message is None and not cursor.released:
+                    break
+                if cursor.paused or (cursor.due_at and cursor.due_at > self.clock()):
                     self.lanes.release(cursor.lane, owner)
                     return
-                step = self._released if cursor.released else self._following
-                moved = step(cursor, owner)
+                moved = (
+                    self._following(cursor, owner, message)
+                    if message
+                    else self._released(cursor, owner)
+                )
                 if moved is None:
                     return
                 cursor = moved
@@ -158,25 +170,36 @@ class Deliverer:
                 return
             cursor = again
 
-    def _following(self, cursor: Cursor, owner: str) -> Cursor | None:
+    def _following(self, cursor: Cursor, owner: str, message: Message) -> Cursor | None:
         """Deal with the lane's next message; None if the lane has to wait."""
-        message = self.outbox.message(cursor.lane, cursor.served + 1)
-        if cursor.parked and (aside := self.parking.of(cursor.lane, message.case)):
-            # After a rewind a parked message comes by again: it stands where it belongs.
-            if message.sequence in {parked.sequence for parked in aside}:
-                return self.lanes.served(cursor, owner, self.clock())
-            return self.parking.park(cursor, owner, message, BEHIND, self.clock())
+        if moved := self.pass_by(cursor, owner, message):
+            return moved
         answer = self._attempt(message)
+        if answer is None:
+            self.lanes.release(cursor.lane, owner)
+            return None
         match answer.verdict:
             case Verdict.TAKEN:
                 return self.lanes.served(cursor, owner, self.clock())
             case Verdict.REFUSED:
-                moved = self.parking.park(cursor, owner, message, answer.refusal, self.clock())
-                self.refused(message, answer.refusal)
-                return moved
+                return self.parking.park(cursor, owner, message, answer.refusal, self.clock())
             case _:
                 self._postpone(cursor, owner, message.agency, answer)
                 return None
+
+    def pass_by(self, cursor: Cursor, owner: str, message: Message) -> Cursor | None:
+        """Have the lane's next message queue behind what is parked of its case; None: nothing is.
+
+        Raises:
+            LeaseLost: see `Parking.park`.
+        """
+        aside = self.parking.of(cursor.lane, message.case) if cursor.parked else []
+        if not aside:
+            return None
+        # After a rewind a parked message comes by again: it stands where it belongs.
+        if message.sequence in {parked.sequence for parked in aside}:
+            return self.lanes.served(cursor, owner, self.clock())
+        return self.parking.park(cursor, owner, message, BEHIND, self.clock())
 
     def _released(self, cursor: Cursor, owner: str) -> Cursor | None:
         """Deal with the first parked message of a released case; None if the lane has to wait."""
@@ -184,32 +207,54 @@ class Deliverer:
         aside = self.parking.of(cursor.lane, case)
         if not aside:
             return self.parking.settled(cursor, owner, case, self.clock())
+        if aside[0].given_up:
+            return self.give_up(cursor, owner, aside[0], aside[0].given_up)
         message = self.outbox.message(cursor.lane, aside[0].sequence)
         answer = self._attempt(message)
+        if answer is None:
+            self.lanes.release(cursor.lane, owner)
+            return None
         match answer.verdict:
             case Verdict.TAKEN:
                 return self.parking.taken(cursor, owner, aside[0], self.clock())
             case Verdict.REFUSED:
-                why = answer.refusal
-                moved = self.parking.refused(cursor, owner, aside[0], why, self.clock())
-                self.refused(message, why)
-                return moved
+                now = self.clock()
+                return self.parking.refused(cursor, owner, aside[0], answer.refusal, now)
             case _:
                 self._postpone(cursor, owner, message.agency, answer)
                 return None
+
+    def give_up(self, cursor: Cursor, owner: str, parked: Parked, order: GivenUp) -> Cursor:
+        """Carry out an operator's order: the message goes, and whoever sent it is told.
+
+        Raises:
+            LeaseLost: see `Parking.taken`.
+        """
+        message = self.outbox.message(cursor.lane, parked.sequence)
+        last = Attempt(at=order.at, status=0, reason=ABANDONED, duration_ms=0, given_up=order)
+        self.attempts.add(message.id, last)
+        self.refused(message, self.commit_of(message), ABANDONED)
+        return self.parking.taken(cursor, owner, parked, self.clock())
 
     def _postpone(self, cursor: Cursor, owner: str, agency: str, answer: Answer) -> None:
         """Give the lane back until the receiver may be asked again."""
         now = self.clock()
         if answer.verdict is Verdict.GONE:
-            self.lanes.pause(agency, Pause(reason=GONE, at=now, by="axis"))
+            self.lanes.pause(agency, Pause(reason=GONE, at=now, by=AXIS))
         self.lanes.postpone(cursor, owner, now + wait(cursor.failures + 1, answer, now))
 
-    def _attempt(self, message: Message) -> Answer:
+    def commit_of(self, message: Message) -> Commit:
+        """The commit that a message is about."""
         place = (message.stream, message.commit)
-        commit = self.store.commits([place])[place]
-        started = self.clock()
+        return self.store.commits([place])[place]
+
+    def _attempt(self, message: Message) -> Answer | None:
+        """Post a message and say what came of it; None if its receiver fetches it itself."""
         address = self.addresses(message.agency)
+        if address and address.pulls:
+            return None
+        commit = self.commit_of(message)
+        started = self.clock()
         if address is None:
             answer = Answer(0, "no-endpoint")
         elif address.locked:
@@ -233,8 +278,10 @@ class Deliverer:
                 receipt=self._receipt(message, address, answer, ended),
             ),
         )
-        if answer.delivered:
+        if answer.verdict is Verdict.TAKEN:
             self.delivered(message, commit)
+        elif answer.verdict is Verdict.REFUSED:
+            self.refused(message, commit, answer.refusal)
         return answer
 
     def _receipt(
@@ -261,7 +308,10 @@ class Deliverer:
     def _headers(
         self, message: Message, letter: Letter, address: Address, now: datetime
     ) -> dict[str, str]:
-        """Standard Webhooks headers, and the sequence number by which a receiver sees a gap."""
+        """Standard Webhooks headers, and the sequence number by which a receiver sees a gap.
+
+        Whose lane it is says `lienthong-agency`: a successor also gets those of its predecessors.
+        """
         timestamp = int(now.timestamp())
         if address.signature == "v1":
             signature = sign_hmac(self.open_secret(address), message.id, timestamp, letter.body)
@@ -273,6 +323,7 @@ class Deliverer:
             "webhook-id": message.id,
             "webhook-timestamp": str(timestamp),
             "webhook-signature": signature,
+            "lienthong-agency": message.agency,
             "lienthong-lane": message.lane.rsplit("#", 1)[1],
             "lienthong-sequence": str(message.sequence),
         }

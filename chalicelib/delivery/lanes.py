@@ -23,6 +23,10 @@ KINDS = ("urgent", "normal")
 """Each agency has a lane of either kind."""
 
 
+AXIS = "axis"
+"""Who began a pause that no operator did."""
+
+
 class Pause(Value):
     """Why nothing is posted to an agency: `reason` is `gone` (it answered 410) or an operator's.
 
@@ -32,6 +36,11 @@ class Pause(Value):
     reason: str
     at: AwareDatetime
     by: str
+
+    @property
+    def ordered(self) -> bool:
+        """Whether an operator ordered it, and so knows of what waits."""
+        return self.by != AXIS
 
 
 @dataclass(frozen=True)

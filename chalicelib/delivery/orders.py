@@ -33,12 +33,12 @@ class Orders:
             raise IdempotencyKeyReused(field="Idempotency-Key")
         return True
 
-    def carry_out(self, origin: Origin, about: str, update: dict[str, Any]) -> None:
-        """Do the update and remember the order, both or neither; an order known is not done again.
+    def carry_out(self, origin: Origin, about: str, *updates: dict[str, Any]) -> None:
+        """Do the updates and remember the order, all or nothing; one known is not done again.
 
         Raises:
             IdempotencyKeyReused: see `known`.
-            Stale: what the update stands on has changed meanwhile; nothing happened.
+            Stale: what an update stands on has changed meanwhile; nothing happened.
         """
         expires = int((origin.at + timedelta(days=COMMAND_DAYS)).timestamp())
         remember = {
@@ -53,7 +53,7 @@ class Orders:
         }
         try:
             self.dynamodb.transact_write_items(
-                TransactItems=[{"Put": remember}, {"Update": update}]
+                TransactItems=[{"Put": remember}, *({"Update": each} for each in updates)]
             )
         except ClientError as error:
             if error.response["Error"]["Code"] != "TransactionCanceledException":

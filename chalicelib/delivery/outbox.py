@@ -4,8 +4,8 @@ It is extended in history order from its own checkpoint and never rebuilt. A mes
 in history (stream, commit, event) and a receiver; what is sent is made from the event when sent.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
 
@@ -14,13 +14,15 @@ from botocore.exceptions import ClientError
 from chalicelib.eventstore.store import Commit
 from chalicelib.history.reader import Reader
 from chalicelib.kernel import Event, Value
-from chalicelib.projector.checkpoints import Checkpoints
+from chalicelib.projector.checkpoints import Checkpoints, Run
 from chalicelib.projector.projection import event_types
 from chalicelib.text import b64url
 
 FOLLOWER = "outbox"
 MAX_MESSAGES = 99
 """Messages for one agency from one commit: what a transaction holds beside the lane's head."""
+_READ = 25
+"""Messages of a lane that are read at once: some 8 KB, two read units."""
 
 
 class Notice(Value):
@@ -92,12 +94,21 @@ class Outbox:
     outbox: str
     lanes: str
     checkpoints: Checkpoints
+    # Heads as this process knew them last. They only move forward, and who knows an old one is
+    # told so by the write's condition.
+    _heads: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
 
-    def extend(self, reader: Reader, routings: Iterable[Routing]) -> set[str]:
-        """Add what history holds beyond the outbox's checkpoint; the lanes that grew."""
+    def extend(
+        self, reader: Reader, routings: Iterable[Routing], run: Run | None = None
+    ) -> set[str]:
+        """Add what history holds beyond the outbox's checkpoint; the lanes that grew.
+
+        The checkpoint is written at the end, or by who owns `run`, with all that it holds.
+        """
         routings = list(routings)
         grown: set[str] = set()
-        reached = self.checkpoints.get(FOLLOWER)
+        ours = run or Run(self.checkpoints)
+        reached = ours.at(FOLLOWER)
         for stretch in reader.after(reached, lambda s: any(r.wants(s) for r in routings)):
             for position, commit in stretch.commits:
                 lanes: dict[str, list[tuple[int, str, Notice]]] = {}
@@ -105,10 +116,15 @@ class Outbox:
                     for index, type_, notice in routing.notices(commit):
                         lane = lane_of(notice.agency, urgent=notice.urgent)
                         lanes.setdefault(lane, []).append((index, type_, notice))
+                if lanes:
+                    # Storing messages takes a while; whoever reads a view does not wait for it.
+                    ours.write()
                 for lane, about in lanes.items():
                     self._add(lane, position, commit, about)
                 grown |= lanes.keys()
-            self.checkpoints.advance(FOLLOWER, stretch.last)
+            ours.reach([FOLLOWER], stretch.last)
+        if run is None:
+            ours.write()
         return grown
 
     def head(self, lane: str) -> int:
@@ -123,6 +139,19 @@ class Outbox:
             ConsistentRead=True,
         )
         return _message(answer["Item"])
+
+    def following(self, lane: str, sequence: int) -> Iterator[Message]:
+        """The lane's messages after this one, in order."""
+        pages = self.dynamodb.get_paginator("query").paginate(
+            TableName=self.outbox,
+            ConsistentRead=True,
+            KeyConditionExpression="lane = :l AND #s > :s",
+            ExpressionAttributeNames={"#s": "sequence"},
+            ExpressionAttributeValues={":l": {"S": lane}, ":s": {"N": str(sequence)}},
+            PaginationConfig={"PageSize": _READ},
+        )
+        for page in pages:
+            yield from map(_message, page["Items"])
 
     def find(self, id_: str) -> Message | None:
         """A message by its id."""
@@ -153,7 +182,7 @@ class Outbox:
         if len(about) > MAX_MESSAGES:
             raise ValueError(f"{commit.seen} has more than {MAX_MESSAGES} messages for {lane}")
         while True:
-            reached, sequence = self._head(lane)
+            reached, sequence = self._heads.get(lane) or self._head(lane)
             if reached >= position:
                 return
             head = {
@@ -184,7 +213,9 @@ class Outbox:
                 # Another project worker was faster: look again at what it has stored.
                 if error.response["Error"]["Code"] != "TransactionCanceledException":
                     raise
+                self._heads.pop(lane, None)
             else:
+                self._heads[lane] = position, sequence + len(about)
                 return
 
 

@@ -23,10 +23,19 @@ BEHIND = "behind"
 """The reason of a message that waits for an earlier one of its case."""
 
 
+class GivenUp(Value):
+    """An operator's order to try a message no more, with the reason, in words for others."""
+
+    reason: str
+    at: AwareDatetime
+    by: str
+
+
 class Parked(Value):
     """A message set aside at `at`. `reason` is the refusal (`422 code`), `not-composed`, `behind`.
 
-    `released`: an operator has let its case go, and it will be posted when its turn comes.
+    `released`: an operator has let its case go, and it will be posted when its turn comes; unless
+    it is `given_up`: then it goes, and its case goes on with what waits behind it.
     """
 
     lane: str
@@ -36,6 +45,7 @@ class Parked(Value):
     type: str
     reason: str
     at: AwareDatetime
+    given_up: GivenUp | None = None
     released: bool = False
 
 
@@ -76,7 +86,7 @@ class Parking:
         )  # fmt: skip
 
     def taken(self, cursor: Cursor, owner: str, parked: Parked, now: datetime) -> Cursor:
-        """The receiver has it after all.
+        """The receiver has it after all, or it was given up.
 
         Raises:
             LeaseLost: see `park`.
@@ -100,6 +110,8 @@ class Parking:
             LeaseLost: see `park`.
         """
         put = self._put(parked.model_copy(update={"reason": reason}))
+        # Given up while it was posted: the order stands, and the next run carries it out.
+        put["ConditionExpression"] = "attribute_not_exists(given_up)"
         return self._write(
             {"Put": put}, cursor, owner, now, "SET #u = :u REMOVE #f, #d DELETE #r :r",
             {"#r": "released"}, {":r": {"SS": [parked.case]}},
@@ -129,6 +141,17 @@ class Parking:
             "ExpressionAttributeValues": {":r": {"SS": [case]}},
         }
 
+    def giving_up(self, parked: Parked, order: GivenUp) -> list[dict[str, Any]]:
+        """The updates by which the first of a case is given up, and its case let go."""
+        mark = {
+            "TableName": self.table,
+            "Key": _key(parked),
+            "UpdateExpression": "SET given_up = :g",
+            "ConditionExpression": "attribute_exists(lane)",
+            "ExpressionAttributeValues": {":g": {"S": order.model_dump_json()}},
+        }
+        return [mark, self.releasing(parked.lane, parked.case)]
+
     def page(self, lane: str, after: str | None, limit: int) -> tuple[list[Parked], str | None]:
         """Parked messages of a lane, case by case; and where the next page begins, if there is one.
 
@@ -148,8 +171,8 @@ class Parking:
         return shown, last["place"]["S"] if last else None
 
     def _put(self, parked: Parked) -> dict[str, Any]:
-        item = _key(parked) | {"data": {"S": parked.model_dump_json(exclude={"released"})}}
-        return {"TableName": self.table, "Item": item}
+        data = parked.model_dump_json(exclude={"given_up", "released"})
+        return {"TableName": self.table, "Item": _key(parked) | {"data": {"S": data}}}
 
     def _cursor(self, lane: str) -> dict[str, Any]:
         return {
@@ -220,4 +243,8 @@ def _key(parked: Parked) -> dict[str, Any]:
 
 
 def _parked(item: dict[str, Any]) -> Parked:
-    return Parked.model_validate_json(item["data"]["S"])
+    parked = Parked.model_validate_json(item["data"]["S"])
+    if "given_up" not in item:
+        return parked
+    order = GivenUp.model_validate_json(item["given_up"]["S"])
+    return parked.model_copy(update={"given_up": order})

@@ -228,6 +228,7 @@ class Sender:
             retries=False,
             timeout=urllib3.Timeout(connect=connect_s, read=read_s),
             num_pools=64,
+            maxsize=2,  # An agency has two lanes, which may be served at once.
         )
         self._http.pool_classes_by_scheme = {
             scheme: type(

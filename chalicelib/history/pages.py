@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
@@ -122,13 +123,19 @@ class DynamoHistory:
         Raises:
             Corrupt: a page is missing or two overlap.
         """
-        bounds = {":l": {"S": self.lane}, ":f": {"N": str(after - PAGE_ENTRIES + 1)}}
         answers = self.dynamodb.get_paginator("query").paginate(
-            **self._query("#l = :l AND #f >= :f", bounds, {"#f": "first"}),
-            PaginationConfig={"PageSize": 20},
+            **self._beside("#f > :f", after), PaginationConfig={"PageSize": 20}
         )
-        pages = (_page(item) for answer in answers for item in answer["Items"])
-        return following(pages, after)
+        ahead = (_page(item) for answer in answers for item in answer["Items"])
+        # The page that the position stands in: lone commits have a page each, so it is looked up.
+        here = self.dynamodb.query(
+            **self._beside("#f <= :f", after), ScanIndexForward=False, Limit=1
+        )
+        return following(chain(map(_page, here["Items"]), ahead), after)
+
+    def _beside(self, condition: str, position: int) -> dict[str, Any]:
+        values = {":l": {"S": self.lane}, ":f": {"N": str(position)}}
+        return self._query(f"#l = :l AND {condition}", values, {"#f": "first"})
 
     def positions(self, places: Sequence[Place]) -> dict[Place, int]:
         """The positions of those of `places` that have a marker."""

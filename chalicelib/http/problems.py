@@ -4,6 +4,7 @@ Rule: RFC 9457. Extension members: `code`, `rule`, `field`, `errors` and `gatewa
 that the document gateways' `sendEdoc` gives for the same fault).
 """
 
+import traceback
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -33,8 +34,10 @@ _STATUS_OF_CODE = {
     "invalid-json": 400,
     "invalid-limit": 400,
     "invalid-seen": 400,
+    "original-erased": 410,
     "precondition-failed": 412,
     "body-too-large": 413,
+    "original-too-large": 413,
     "unsupported-media-type": 415,
 }
 """Where HTTP has a more exact word than the refusal's kind."""
@@ -87,3 +90,15 @@ def problem(status: int, code: str, title: str, detail: str = "", **extra: Any) 
 def _title(kind: type[Refused]) -> str:
     """What refusals of this class have in common: their first line."""
     return (kind.__doc__ or kind.code).strip().split("\n")[0]
+
+
+def blame(error: BaseException) -> dict[str, Any]:
+    """What a log may say of an error: its class, and where it came from.
+
+    Its text may quote what somebody sent.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    return {
+        "error": type(error).__name__,
+        "at": [f"{f.filename}:{f.lineno} {f.name}" for f in frames[-8:]],
+    }

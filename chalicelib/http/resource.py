@@ -6,9 +6,7 @@ the view itself. A view parses, hands over and answers; this module holds what a
 
 import json
 import re
-import traceback
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from enum import Enum
 from functools import wraps
 from hashlib import sha256
@@ -25,7 +23,7 @@ from chalicelib import runtime
 from chalicelib.delivery.signatures import Unauthenticated
 from chalicelib.handle import Done, Stale
 from chalicelib.http.identity import ROLES, Caller, Role, authorize, caller_of
-from chalicelib.http.problems import FieldError, problem, refused
+from chalicelib.http.problems import FieldError, blame, problem, refused
 from chalicelib.kernel import Command, Forbidden, Invalid, Origin, Refused, Value
 from chalicelib.text import b64url
 
@@ -281,7 +279,7 @@ class Resource:
             method=method,
             assurance=assurance,
             correlation=self._given_correlation() or command_id,
-            at=datetime.now(UTC),
+            at=runtime.now(),
             expected=_version(request.headers.get("if-match")),
         )
 
@@ -333,15 +331,12 @@ class Resource:
             raise UnsupportedMediaType(field="Content-Type")
 
     def _broken(self, error: BaseException) -> Response:
-        # An error's text may quote what somebody sent; where it happened says enough.
-        frames = traceback.extract_tb(error.__traceback__)
         _log.error(
             "a view failed",
             extra={
                 "correlation_id": self._correlation(),
                 "route": f"{self.request.method} {self.request.path}",
-                "error": type(error).__name__,
-                "at": [f"{f.filename}:{f.lineno} {f.name}" for f in frames[-8:]],
+                **blame(error),
             },
         )
         return problem(500, "internal-error", "Something broke here; nothing you sent is at fault.")
@@ -368,16 +363,21 @@ def ok(data: Any, *, version: int | None = None) -> Response:
     return _json(200, data, version)
 
 
-def created(done: Done, location: str) -> Response:
-    """201: the thing is at `location`."""
-    response = _json(201, {"seen": done.seen, "version": done.number}, done.number)
+def created(done: Done, location: str, **more: Any) -> Response:
+    """201: the thing is at `location`; 200 if it was there. `more` is what else there is to say."""
+    response = _json(200 if done.duplicate else 201, _receipt(done) | more, done.number)
     response.headers["Location"] = location
     return response
 
 
 def accepted(done: Done) -> Response:
     """202: it is so, and lists will show it soon; `seen` is the version to ask them for."""
-    return _json(202, {"seen": done.seen, "version": done.number}, done.number)
+    return _json(202, _receipt(done), done.number)
+
+
+def _receipt(done: Done) -> dict[str, Any]:
+    receipt: dict[str, Any] = {"seen": done.seen, "version": done.number}
+    return receipt | {"duplicate": True} if done.duplicate else receipt
 
 
 def _json(status: int, data: Any, version: int | None) -> Response:
@@ -387,10 +387,13 @@ def _json(status: int, data: Any, version: int | None) -> Response:
     return Response(body=to_json(data).decode(), status_code=status, headers=headers)
 
 
+def fits(body: str) -> bool:
+    """Whether this can be an answer's body: Lambda wraps it in JSON, each character up to six."""
+    return len(body) * 6 <= MAX_ANSWER_BYTES or len(json.dumps(body)) <= MAX_ANSWER_BYTES
+
+
 def _checked(response: Response) -> Response:
-    # Lambda wraps the answer in JSON once more, which can make each of its characters six.
-    length = len(response.body)
-    if length * 6 > MAX_ANSWER_BYTES and len(json.dumps(response.body)) > MAX_ANSWER_BYTES:
+    if not fits(response.body):
         raise RuntimeError("the answer is larger than a Lambda may give")
     return response
 

@@ -1,54 +1,111 @@
-"""How far each follower of history has come: one row a follower, moved forward only."""
+"""How far each follower of history has come: one item for all, each moved forward only.
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+Followers that stand at one position are moved together, in one write. The item also says which
+generation of each view is read.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-_BATCH = 100
-"""BatchGetItem's limit."""
+REACT = "react"
+"""The follower that carries out what follows from events."""
+_TOGETHER = 50
+"""Followers moved in one update: an expression has 4 KB at most."""
 
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """Positions by follower's name in DynamoDB table `table`."""
+    """Positions by follower's name, in one item of DynamoDB table `table`."""
 
     dynamodb: Any
     table: str
 
+    @property
+    def place(self) -> dict[str, Any]:
+        """Where the item is, as DynamoDB's calls want it."""
+        return {"TableName": self.table, "Key": {"name": {"S": "followers"}}}
+
+    def item(self) -> dict[str, Any]:
+        """The item as it is now."""
+        answer = self.dynamodb.get_item(**self.place, ConsistentRead=True)
+        item: dict[str, Any] = answer.get("Item", {})
+        return item
+
     def get(self, name: str) -> int:
         """The last position `name` has dealt with; 0 if it has not begun."""
-        answer = self.dynamodb.get_item(
-            TableName=self.table, Key={"name": {"S": name}}, ConsistentRead=True
-        )
-        return int(answer["Item"]["position"]["N"]) if "Item" in answer else 0
+        return positions(self.item()).get(name, 0)
 
-    def items(self, names: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """The rows of several followers, as few calls as there can be."""
-        keys = [{"name": {"S": name}} for name in names]
-        found: dict[str, dict[str, Any]] = {}
-        while keys:
-            answer = self.dynamodb.batch_get_item(
-                RequestItems={self.table: {"Keys": keys[:_BATCH], "ConsistentRead": True}}
-            )
-            for item in answer["Responses"].get(self.table, []):
-                found[item["name"]["S"]] = item
-            left = answer["UnprocessedKeys"].get(self.table, {}).get("Keys", [])
-            keys = left + keys[_BATCH:]
-        return found
+    def advance(self, moves: Mapping[str, int]) -> None:
+        """Move each follower forward to its position; one that is further stays there."""
+        left = dict(moves)
+        while left:
+            names = list(islice(left, _TOGETHER))
+            try:
+                self.dynamodb.update_item(**self.place, **_update([(n, left[n]) for n in names]))
+            except ClientError as error:
+                if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+                    raise
+                # Another run has moved some of them further: at least one goes, so this ends.
+                now = positions(self.item())
+                left = {name: at for name, at in left.items() if now.get(name, 0) < at}
+            else:
+                left = {name: at for name, at in left.items() if name not in names}
 
-    def advance(self, name: str, position: int) -> None:
-        """Move forward to `position`; a follower that is further stays there."""
-        try:
-            self.dynamodb.update_item(
-                TableName=self.table,
-                Key={"name": {"S": name}},
-                UpdateExpression="SET #p = :p",
-                ConditionExpression="attribute_not_exists(#p) OR #p < :p",
-                ExpressionAttributeNames={"#p": "position"},
-                ExpressionAttributeValues={":p": {"N": str(position)}},
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+
+@dataclass
+class Run:
+    """One run of a worker: where the followers were when it began, and how far it brings them.
+
+    What is reached is written by `write`: before slow work, and at the end.
+    """
+
+    checkpoints: Checkpoints
+    item: dict[str, Any] = field(init=False, repr=False)
+    _reached: dict[str, int] = field(init=False, repr=False)
+    _unwritten: dict[str, int] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Look where everybody is."""
+        self.item = self.checkpoints.item()
+        self._reached = positions(self.item)
+
+    def at(self, name: str) -> int:
+        """Where a follower is."""
+        return self._reached.get(name, 0)
+
+    @property
+    def foremost(self) -> int:
+        """The last position that anybody has dealt with."""
+        return max(self._reached.values(), default=0)
+
+    def reach(self, names: Iterable[str], position: int) -> None:
+        """They have dealt with everything up to `position`."""
+        moves = dict.fromkeys(names, position)
+        self._reached |= moves
+        self._unwritten |= moves
+
+    def write(self) -> None:
+        """Keep what was reached."""
+        unwritten, self._unwritten = self._unwritten, {}
+        self.checkpoints.advance(unwritten)
+
+
+def positions(item: Mapping[str, Any]) -> dict[str, int]:
+    """Every follower's position."""
+    return {name: int(value["N"]) for name, value in item.items() if "N" in value}
+
+
+def _update(moves: Iterable[tuple[str, int]]) -> dict[str, Any]:
+    numbered = list(enumerate(moves))
+    return {
+        "UpdateExpression": "SET " + ", ".join(f"#{n} = :{n}" for n, _ in numbered),
+        "ConditionExpression": " AND ".join(
+            f"(attribute_not_exists(#{n}) OR #{n} < :{n})" for n, _ in numbered
+        ),
+        "ExpressionAttributeNames": {f"#{n}": name for n, (name, _) in numbered},
+        "ExpressionAttributeValues": {f":{n}": {"N": str(at)} for n, (_, at) in numbered},
+    }

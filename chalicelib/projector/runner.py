@@ -1,53 +1,107 @@
-"""Feeds one projection from history: at its own pace, from its own checkpoint, each event once."""
+"""Feeds the projections from history: those at one position together, each event once."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.history.reader import Positioned, Reader, Stretch
 from chalicelib.kernel import Event
+from chalicelib.projector.checkpoints import Run
 from chalicelib.projector.projection import Projection
-from chalicelib.projector.table import Standing, Views
+from chalicelib.projector.table import Stored, Views
+
+NEAR = 200
+"""Positions behind the foremost view within which one counts as current: a page of history."""
+
+_Touched = dict[str, list[tuple[Positioned, Event]]]
+
+
+class Feed(NamedTuple):
+    """One generation of a projection; `view` is its name, `question~generation`."""
+
+    projection: Projection[Any]
+    view: str
 
 
 @dataclass(frozen=True)
 class Projector:
-    """Keeps every fed generation of a projection current."""
+    """Keeps every fed generation of the projections current.
+
+    What an `evolve` raises goes through `guard(view)`: where that swallows it, the generation stays
+    where it was and the others go on.
+    """
 
     views: Views
     reader: Reader
+    guard: Callable[[str], AbstractContextManager[Any]] = nullcontext
 
-    def follow(self, projection: Projection[Any], standing: Standing | None = None) -> int:
-        """Bring the projection up to the end of history; returns the live generation's position.
+    def follow(
+        self,
+        *projections: Projection[Any],
+        run: Run | None = None,
+        within: int | None = None,
+        over: Callable[[], bool] = lambda: False,
+    ) -> dict[str, int]:
+        """Bring the projections up to the end of history; the live generations' positions.
 
-        `standing` is where it stands, for who has asked for several at once. What an `evolve`
-        raises passes through: the projection stays where it was, the others go on.
+        The positions are written at the end, or by who owns `run`. Generations that are more than
+        `within` positions behind the foremost are left for another time; so is what remains when
+        `over` says that there is no time left.
         """
-        generations, before = standing or self.views.standings([projection])[projection.name]
-        reached = {
-            generation: self._feed(projection, f"{projection.name}~{generation}", position)
-            for generation, position in before.items()
-        }
-        if generations.building and reached[generations.building] >= reached[generations.live]:
-            self.views.switch(projection)
-        return reached[generations.live]
+        ours = run or Run(self.views.checkpoints)
+        generations = {p.name: self.views.generations(p, ours.item) for p in projections}
+        feeds = [
+            Feed(projection, f"{projection.name}~{generation}")
+            for projection in projections
+            for generation in generations[projection.name].fed
+        ]
+        before = {feed.view: ours.at(feed.view) for feed in feeds}
+        foremost = max(before.values(), default=0)
+        # Those in front first: one that is being built, or that stumbles, holds up nobody else.
+        for position in sorted(set(before.values()), reverse=True):
+            if within is None or foremost - position <= within:
+                self._feed([f for f in feeds if before[f.view] == position], position, ours, over)
+        for projection in projections:
+            live, building, _ = generations[projection.name]
+            name = projection.name
+            if building and ours.at(f"{name}~{building}") >= ours.at(f"{name}~{live}"):
+                ours.write()
+                self.views.switch(projection)
+        if run is None:
+            ours.write()
+        return {name: ours.at(f"{name}~{found.live}") for name, found in generations.items()}
 
-    def _feed(self, projection: Projection[Any], view: str, reached: int) -> int:
-        for stretch in self.reader.after(reached, projection.wants):
-            self._apply(projection, view, stretch)
-            self.views.checkpoints.advance(view, stretch.last)
-            reached = stretch.last
-        return reached
+    def _feed(self, feeds: list[Feed], position: int, run: Run, over: Callable[[], bool]) -> None:
+        def wanted(stream: str) -> bool:
+            return any(feed.projection.wants(stream) for feed in feeds)
 
-    def _apply(self, projection: Projection[Any], view: str, stretch: Stretch) -> None:
-        touched: dict[str, list[tuple[Positioned, Event]]] = {}
-        for positioned in stretch.commits:
-            for key, event in projection.read(positioned.commit):
-                touched.setdefault(key, []).append((positioned, event))
-        if not touched:
-            return
-        stored = self.views.load(view, touched)
-        for key, happenings in touched.items():
-            before = stored.get(key)
+        for stretch in self.reader.after(position, wanted):
+            if not feeds or over():
+                return
+            # What came before is kept before more is begun, so a death costs a page at the most.
+            run.write()
+            feeds = self._apply(feeds, stretch)
+            run.reach([feed.view for feed in feeds], stretch.last)
+
+    def _apply(self, feeds: list[Feed], stretch: Stretch) -> list[Feed]:
+        """Write the rows that a stretch leads to; those whose rows are all written."""
+        touched: list[tuple[Feed, _Touched]] = []
+        for feed in feeds:
+            with self.guard(feed.view):
+                touched.append((feed, _touched(feed.projection, stretch)))
+        stored = self.views.load((feed.view, key) for feed, keys in touched for key in keys)
+        fed: list[Feed] = []
+        for feed, keys in touched:
+            with self.guard(feed.view):
+                self._write(feed, keys, stored)
+                fed.append(feed)
+        return fed
+
+    def _write(self, feed: Feed, keys: _Touched, stored: dict[tuple[str, str], Stored]) -> None:
+        projection = feed.projection
+        for key, happenings in keys.items():
+            before = stored.get((feed.view, key))
             row = (
                 projection.row.model_validate_json(before.data) if before and before.data else None
             )
@@ -59,6 +113,16 @@ class Projector:
                     made = positioned
             if made:
                 commit = made.commit
-                self.views.save(
-                    projection, view, key, row, (made.position, commit.seen, commit.recorded_at)
-                )
+                origin = made.position, commit.seen, commit.recorded_at
+                self.views.save(projection, feed.view, key, row, origin)
+
+
+def _touched(projection: Projection[Any], stretch: Stretch) -> _Touched:
+    """The events that bear on the question, by the key of the row each touches."""
+    touched: _Touched = {}
+    for positioned in stretch.commits:
+        # Others' streams are among them.
+        if projection.wants(positioned.commit.stream):
+            for key, event in projection.read(positioned.commit):
+                touched.setdefault(key, []).append((positioned, event))
+    return touched

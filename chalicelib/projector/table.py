@@ -6,8 +6,8 @@ page cursor stays good.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from time import monotonic, sleep, time
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from pynamodb.models import Model
 from chalicelib.eventstore.store import check_stream
 from chalicelib.history.pages import History
 from chalicelib.kernel import Invalid, Value
-from chalicelib.projector.checkpoints import Checkpoints
+from chalicelib.projector.checkpoints import Checkpoints, positions
 from chalicelib.projector.projection import Projection
 from chalicelib.text import b64url, from_b64url
 
@@ -30,11 +30,14 @@ TOMBSTONE_S = 7 * 86_400
 """How long a deleted row's position is remembered against stale writers."""
 RETIRED_S = 86_400
 """How long a replaced generation is still fed."""
+KNOWN_S = 10.0
+"""How long single rows are read from a generation without asking whether it was replaced."""
 WAIT_S = 2.0
 """How long a list waits for a version its caller has seen."""
 EXAMINED = 1_000
 """Rows a filtered list looks at before it answers with what it has and a cursor."""
 _POLL_S = 0.04
+_POINTER = "view/"
 _NUMBER = re.compile(r"[0-9]{1,15}")
 _KEY = 1_024
 """Bytes of a sort key, at most (DynamoDB's limit); no row's key is longer either."""
@@ -87,19 +90,39 @@ class Generations(NamedTuple):
         return [self.live, *([self.building] if self.building else []), *kept]
 
 
-class Standing(NamedTuple):
-    """A projection's generations, and the position that each fed one has reached."""
-
-    generations: Generations
-    reached: dict[int, int]
-
-
-def _generations(item: dict[str, Any] | None) -> Generations:
-    if item is None:
+def _generations(item: Mapping[str, Any], question: str) -> Generations:
+    if (pointer := item.get(f"{_POINTER}{question}")) is None:
         return Generations(1, None, {})
-    building = int(item["building"]["N"]) if "building" in item else None
-    retired = {int(g): int(until["N"]) for g, until in item["retired"]["M"].items()}
-    return Generations(int(item["live"]["N"]), building, retired)
+    found = pointer["M"]
+    building = int(found["building"]["N"]) if "building" in found else None
+    retired = {int(g): int(until["N"]) for g, until in found["retired"]["M"].items()}
+    return Generations(int(found["live"]["N"]), building, retired)
+
+
+def current(item: Mapping[str, Any]) -> dict[str, int]:
+    """How far every follower is by the checkpoints' item; of views those generations that are read.
+
+    A view is named with its generation: `who_takes_part~1`.
+    """
+    found = {}
+    for name, position in positions(item).items():
+        question, _, generation = name.partition("~")
+        if not generation or int(generation) == _generations(item, question).live:
+            found[name] = position
+    return found
+
+
+def questions(item: Mapping[str, Any]) -> set[str]:
+    """Every question that is answered, by the checkpoints' item."""
+    return {name.partition("~")[0] for name in positions(item) if "~" in name}
+
+
+def building(item: Mapping[str, Any]) -> dict[str, int]:
+    """How far every generation is that is being filled, by the checkpoints' item."""
+    reached = positions(item)
+    found = {question: _generations(item, question).building for question in questions(item)}
+    views = [f"{question}~{number}" for question, number in found.items() if number]
+    return {view: reached.get(view, 0) for view in views}
 
 
 def row_model(table: str, region: str) -> type[Model]:
@@ -142,74 +165,86 @@ class Views:
     model: Any
     checkpoints: Checkpoints
     history: History
+    _known: dict[str, tuple[int, float]] = field(default_factory=dict, repr=False, compare=False)
 
-    def generations(self, projection: Projection[Any]) -> Generations:
-        """What is read and what is fed."""
-        answer = self.checkpoints.dynamodb.get_item(
-            TableName=self.checkpoints.table,
-            Key={"name": {"S": f"view/{projection.name}"}},
-            ConsistentRead=True,
-        )
-        return _generations(answer.get("Item"))
-
-    def standings(self, projections: Iterable[Projection[Any]]) -> dict[str, Standing]:
-        """Where every fed generation of each projection is, by question, in two calls for all."""
-        names = [projection.name for projection in projections]
-        pointers = self.checkpoints.items(f"view/{name}" for name in names)
-        generations = {name: _generations(pointers.get(f"view/{name}")) for name in names}
-        items = self.checkpoints.items(
-            f"{name}~{generation}" for name in names for generation in generations[name].fed
-        )
-        reached = {view: int(item["position"]["N"]) for view, item in items.items()}
-        return {
-            name: Standing(found, {g: reached.get(f"{name}~{g}", 0) for g in found.fed})
-            for name, found in generations.items()
-        }
+    def generations(
+        self, projection: Projection[Any], item: Mapping[str, Any] | None = None
+    ) -> Generations:
+        """What is read and what is fed; by the checkpoints' `item`, for who has it at hand."""
+        known = self.checkpoints.item() if item is None else item
+        return _generations(known, projection.name)
 
     def rebuild(self, projection: Projection[Any]) -> int:
         """Begin to fill a new generation from the first position; returns its number."""
-        now = self.generations(projection)
+        generation, update = self.rebuilding(projection.name)
+        if update:
+            self._point(update)
+        return generation
+
+    def rebuilding(self, question: str) -> tuple[int, dict[str, Any] | None]:
+        """The generation that is filled next, and the update behind `rebuild`; None if it is."""
+        now = _generations(self.checkpoints.item(), question)
         if now.building:
-            return now.building
+            return now.building, None
         following = max([now.live, *now.retired]) + 1
-        self._point(projection, now, Generations(now.live, following, now.retired))
-        return following
+        return following, self._pointing(question, now, now._replace(building=following))
 
     def switch(self, projection: Projection[Any]) -> None:
-        """Read from the new generation from now on; feed the old one for a day."""
+        """Read from the new generation from now on, if it is as far; feed the old one for a day."""
         now = self.generations(projection)
         if now.building:
             retired = {g: until for g, until in now.retired.items() if until > time()}
             retired[now.live] = int(time()) + RETIRED_S
-            self._point(projection, now, Generations(now.building, None, retired))
+            after = Generations(now.building, None, retired)
+            self._point(self._pointing(projection.name, now, after))
 
-    def _point(self, projection: Projection[Any], before: Generations, now: Generations) -> None:
-        item: dict[str, Any] = {
-            "name": {"S": f"view/{projection.name}"},
+    def _pointing(self, question: str, before: Generations, now: Generations) -> dict[str, Any]:
+        """The update that makes `before` into `now`."""
+        pointer: dict[str, Any] = {
             "live": {"N": str(now.live)},
             "retired": {"M": {str(g): {"N": str(until)} for g, until in now.retired.items()}},
         }
         if now.building:
-            item["building"] = {"N": str(now.building)}
+            pointer["building"] = {"N": str(now.building)}
+        update, condition = "SET #v = :v", "(attribute_not_exists(#v) OR #v.#l = :l)"
+        names = {"#v": f"{_POINTER}{question}", "#l": "live"}
+        if now.live != before.live:
+            # Both positions are in this item, so no reader is ever taken back.
+            condition += " AND (attribute_not_exists(#b) OR #n >= #b)"
+            names |= {
+                "#b": f"{question}~{before.live}",
+                "#n": f"{question}~{now.live}",
+            }
+        if dropped := before.retired.keys() - now.retired.keys():
+            update += " REMOVE " + ", ".join(f"#r{generation}" for generation in sorted(dropped))
+            names |= {f"#r{generation}": f"{question}~{generation}" for generation in dropped}
+        return {
+            **self.checkpoints.place,
+            "UpdateExpression": update,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": {
+                ":v": {"M": pointer},
+                ":l": {"N": str(before.live)},
+            },
+        }
+
+    def _point(self, update: dict[str, Any]) -> None:
         try:
-            self.checkpoints.dynamodb.put_item(
-                TableName=self.checkpoints.table,
-                Item=item,
-                ConditionExpression="attribute_not_exists(#n) OR #l = :l",
-                ExpressionAttributeNames={"#n": "name", "#l": "live"},
-                ExpressionAttributeValues={":l": {"N": str(before.live)}},
-            )
+            self.checkpoints.dynamodb.update_item(**update)
         except ClientError as error:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
 
-    def load(self, view: str, keys: Iterable[str]) -> dict[str, Stored]:
-        """The stored rows of `view` (question~generation) among `keys`, read consistently."""
-        wanted = [f"{view}#{key}" for key in keys]
-        return {
-            item.key.split("#", 1)[1]: Stored(item.data, int(item.position))
-            for item in self.model.batch_get(wanted, consistent_read=True)
-        }
+    def load(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
+        """The stored rows among `wanted`, each (view, key), read consistently.
+
+        A view is `question~generation`; rows of many views are read together.
+        """
+        found = self.model.batch_get(
+            [f"{view}#{key}" for view, key in wanted], consistent_read=True
+        )
+        return {_address(item.key): Stored(item.data, int(item.position)) for item in found}
 
     def save(
         self,
@@ -238,18 +273,48 @@ class Views:
             if error.cause_response_code != "ConditionalCheckFailedException":
                 raise
 
+    def _live(self, projection: Projection[Any]) -> int:
+        """The generation that is read, or was a moment ago: one that was replaced is still fed."""
+        live, until = self._known.get(projection.name, (0, 0.0))
+        if monotonic() >= until:
+            live = self.generations(projection).live
+            self._known[projection.name] = live, monotonic() + KNOWN_S
+        return live
+
     def row(self, projection: Projection[Any], key: str) -> Any:
         """One row of the live generation, or None."""
         return self.rows(projection, [key]).get(key)
 
     def rows(self, projection: Projection[Any], keys: Iterable[str]) -> dict[str, Any]:
         """Those rows of the live generation that exist."""
-        view = f"{projection.name}~{self.generations(projection).live}"
+        found = self.together((projection, key) for key in keys)
+        return {key: row for (_, key), row in found.items()}
+
+    def together(self, wanted: Iterable[tuple[Projection[Any], str]]) -> dict[tuple[str, str], Any]:
+        """Rows of several questions in one read, by (question, key); those that exist."""
+        wanted = list(wanted)
+        questions = {p.name: p for p, _ in wanted}
+        live = {name: f"{name}~{self._live(p)}" for name, p in questions.items()}
+        stored = self.load((live[p.name], key) for p, key in wanted)
+        found = {(p.name, key): stored.get((live[p.name], key)) for p, key in wanted}
         return {
-            key: projection.row.model_validate_json(stored.data)
-            for key, stored in self.load(view, dict.fromkeys(keys)).items()
-            if stored.data is not None
+            (name, key): questions[name].row.model_validate_json(row.data)
+            for (name, key), row in found.items()
+            if row is not None and row.data is not None
         }
+
+    def due(
+        self, projection: Projection[Any], by: str, until: datetime
+    ) -> Iterator[tuple[str, str, Any]]:
+        """The live rows grouped under `by` whose moment has come, earliest first.
+
+        Of each its key, the version (`stream@number`) that made it, and the row. They are read as
+        they are asked for, and may already be dealt with: a view follows.
+        """
+        view = f"{projection.name}~{self.generations(projection).live}"
+        for found in self.model.index.query(f"{view}#{by}", self.model.sort <= _text(until)):
+            row = projection.row.model_validate_json(found.data)
+            yield _address(found.key)[1], found.seen, row
 
     def page(
         self,
@@ -269,9 +334,10 @@ class Views:
         Raises:
             InvalidCursor, InvalidSeen: see there.
         """
-        generations = self.generations(projection)
+        item = self.checkpoints.item()
+        generations = self.generations(projection, item)
         view, start = self._cursor(projection, generations, by, cursor)
-        as_of, stale = self._await(view, seen)
+        as_of, stale = self._await(view, seen, positions(item).get(view, 0))
         items: list[dict[str, Any]] = []
         answer = self.model.index.query(
             f"{view}#{by}",
@@ -281,14 +347,14 @@ class Views:
             limit=EXAMINED,
         )
         for found in answer:
-            item = {
-                "id": found.key.split("#", 1)[1],
+            row = {
+                "id": _address(found.key)[1],
                 **from_json(found.data),
                 "seen": found.seen,
                 "updated_at": found.updated_at,
             }
-            if keep is None or keep(item):
-                items.append(item)
+            if keep is None or keep(row):
+                items.append(row)
             if len(items) == limit:
                 break
         # Behind the last row of everything there is one empty look more, never a missing row.
@@ -313,10 +379,10 @@ class Views:
         start = {"key": f"{view}#{key}", "by": f"{view}#{by}", "sort": sort}
         return view, {name: {"S": value} for name, value in start.items()}
 
-    def _await(self, view: str, seen: str | None) -> tuple[int, bool]:
+    def _await(self, view: str, seen: str | None, as_of: int) -> tuple[int, bool]:
         """How far the view is, and whether it still lacks what the caller has seen."""
         if seen is None:
-            return self.checkpoints.get(view), False
+            return as_of, False
         stream, _, number = seen.rpartition("@")
         try:
             check_stream(stream)
@@ -325,22 +391,28 @@ class Views:
         if not _NUMBER.fullmatch(number):
             raise InvalidSeen(field="seen")
         if int(number) == 0:
-            return self.checkpoints.get(view), False
+            return as_of, False
         place = (stream, int(number))
         deadline = monotonic() + WAIT_S
         position: int | None = None
         while True:
-            as_of = self.checkpoints.get(view)
             position = position or self.history.positions([place]).get(place)
             if position is not None and as_of >= position:
                 return as_of, False
             if monotonic() > deadline:
                 return as_of, True
             sleep(_POLL_S)
+            as_of = self.checkpoints.get(view)
+
+
+def _address(key: str) -> tuple[str, str]:
+    """The view and the row's own key in a stored key."""
+    view, _, own = key.partition("#")
+    return view, own
 
 
 def _cursor_text(view: str, behind: Any) -> str:
-    return b64url(to_json([view, behind["key"]["S"].split("#", 1)[1], behind["sort"]["S"]]))
+    return b64url(to_json([view, _address(behind["key"]["S"])[1], behind["sort"]["S"]]))
 
 
 def _text(value: Any) -> str:

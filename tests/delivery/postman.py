@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Deliverer, Letter, NotComposed
 from chalicelib.delivery.outbox import Notice, Routing
-from chalicelib.delivery.parking import Parking
+from chalicelib.delivery.parking import GivenUp, Parking
 from chalicelib.delivery.send import Sender
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -36,6 +36,7 @@ class Post:
         self.signature = "v1a"
         self.known = True
         self.locks = ()
+        self.pulls = False
         self.deliverer = Deliverer(
             outbox=axis.outbox,
             lanes=axis.lanes,
@@ -48,7 +49,7 @@ class Post:
             addresses=self.address,
             compose=self.compose,
             delivered=lambda m, c: self.arrived.append((m.id, c.seen)),
-            refused=lambda m, why: self.parked.append((m.id, why)),
+            refused=lambda m, _commit, why: self.parked.append((m.id, why)),
             clock=lambda: self.now,
         )
 
@@ -63,7 +64,7 @@ class Post:
         return Address(
             agency=agency,
             system="system-1",
-            endpoint=self.agency.url,
+            endpoint="" if self.pulls else self.agency.url,
             profile="cloudevents",
             public_keys=(b64encode(PUBLIC).decode(),),
             signature=self.signature,
@@ -81,6 +82,16 @@ class Post:
 
     def serve(self, owner="a", lane=LANE, until_s=900):
         return self.deliverer.serve(lane, owner, self.now + timedelta(seconds=until_s))
+
+    def give_up(self, number=1, why="never to be read"):
+        """An operator's order about a message that is parked first of its case."""
+        message = self.axis.outbox.message(LANE, number)
+        first = self.parking.of(LANE, message.case)[0]
+        self.now += timedelta(seconds=1)
+        order = GivenUp(reason=why, at=self.now, by="administrator:a")
+        for update in self.parking.giving_up(first, order):
+            self.axis.dynamodb.update_item(**update)
+        return order
 
     def lane(self, name=LANE):
         return next(lane for lane in self.axis.lanes.every() if lane.lane == name)

@@ -9,7 +9,15 @@ from ballot import BallotEvent, BallotOpened, VoteCast
 from faults import Died, Life
 from shelves import DYNAMODB
 
-from chalicelib.delivery.outbox import MAX_MESSAGES, Notice, Routing, lane_of, message_id
+from chalicelib.delivery.outbox import (
+    FOLLOWER,
+    MAX_MESSAGES,
+    Notice,
+    Routing,
+    lane_of,
+    message_id,
+)
+from chalicelib.projector.checkpoints import Run
 
 both = pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
 
@@ -77,6 +85,36 @@ def test_messages_stand_in_history_order_each_once(axis):
     assert len(check(axis, "G02#normal")) == 2
     assert [m.index for m in check(axis, "G01#urgent")] == [3]
     assert axis.outbox.head("G09#normal") == 0
+
+
+@both
+def test_with_others_its_checkpoint_costs_no_write_of_its_own(axis):
+    run = Run(axis.checkpoints)
+    axis.happen("paper-1", vote("G01"))
+    run.reach(["a view"], 1)
+    axis.rack.calls.clear()
+
+    axis.outbox.extend(axis.reader(), ROUTINGS, run)
+    assert axis.rack.calls == ["Query", "Query"]
+    run.write()
+    assert axis.rack.calls == ["Query", "Query", "UpdateItem"]
+    assert axis.checkpoints.get(FOLLOWER) == axis.checkpoints.get("a view") == 1
+
+
+@both
+def test_whoever_waits_for_a_view_does_not_wait_for_messages_to_be_stored(axis):
+    run = Run(axis.checkpoints)
+    axis.happen("ballot-1", vote("G01"))
+    run.reach(["a view"], 1)
+    stored = []
+    axis.listen(
+        "before-call.dynamodb.TransactWriteItems",
+        lambda **_: stored.append((axis.checkpoints.get("a view"), axis.checkpoints.get(FOLLOWER))),
+    )
+    axis.outbox.extend(axis.reader(), ROUTINGS, run)
+    run.write()
+    assert stored == [(1, 0)]
+    assert axis.checkpoints.get(FOLLOWER) == 1
 
 
 def test_a_message_is_found_by_its_id(axis):

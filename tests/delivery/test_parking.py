@@ -14,11 +14,17 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from receivers import receiver
 from shelves import DYNAMODB, moto_rack
 
+from chalicelib.delivery.deliver import ABANDONED
 from chalicelib.delivery.lanes import LEASE_S
 from chalicelib.delivery.parking import BEHIND, Parked, Parking
 
 both = pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
 CASES = ("ballot-1", "ballot-2", "ballot-1x")
+
+
+def seen(post):
+    """What has arrived, in order."""
+    return [seen for _, seen in post.arrived]
 
 
 def refusing(*sequences, status=422, body=b'{"code": "type-unknown"}'):
@@ -362,3 +368,90 @@ def test_without_the_queue_behind_a_parked_message_order_is_lost(axis, agency):
     post.agency.answer = refusing(1)
     post.serve()
     assert [seen for _, seen in post.arrived] == ["ballot-1@2"]
+
+
+@both
+def test_what_is_given_up_is_never_posted_and_its_case_goes_on(post):
+    post.send("ballot-1", "ballot-2", "ballot-1")
+    post.agency.answer = refusing(1)
+    post.serve()
+    one, two, three = post.ids()
+    order = post.give_up()
+    assert post.lane().due(post.now)
+    post.serve("b")
+
+    assert post.got() == [one, two, three]
+    assert post.parked == [(one, "422 type-unknown"), (one, ABANDONED)]
+    assert seen(post) == ["ballot-2@1", "ballot-1@2"]
+    assert (post.lane().parked, post.lane().released) == (0, frozenset())
+    tried, last = post.axis.attempts.of(one)
+    assert (tried.status, tried.given_up) == (422, None)
+    assert (last.status, last.reason, last.given_up) == (0, ABANDONED, order)
+    post.send("ballot-1")
+    post.serve("c")
+    assert post.got() == [one, two, three, post.ids()[-1]]
+
+
+def test_what_is_refused_behind_it_stays(post):
+    post.send("ballot-1", "ballot-1", "ballot-1")
+    post.agency.answer = refusing(1, 2)
+    post.serve()
+    post.give_up()
+    post.serve("b")
+    reasons = [(p.sequence, p.reason) for p in post.parking.of(LANE, "ballot-1")]
+    assert reasons == [(2, "422 type-unknown"), (3, BEHIND)]
+    assert post.lane().released == frozenset()
+
+
+def test_an_order_during_the_post_that_is_refused_again_is_not_lost(post):
+    post.send("ballot-1", "ballot-1")
+    post.agency.answer = refusing(1)
+    post.serve()
+    left = ["the order"]
+
+    def meanwhile(sent):
+        if left:
+            left.pop()
+            post.give_up()
+        return refusing(1)(sent)
+
+    post.agency.answer = meanwhile
+    post.parking.release(LANE, "ballot-1")
+    assert post.serve("b") is False, "who finds itself overtaken leaves the lane to the next"
+    post.now += timedelta(seconds=LEASE_S + 1)
+    assert post.serve("c") is True
+    one, two = post.ids()
+    assert post.got() == [one, one, two]
+    assert post.parked[-1] == (one, ABANDONED)
+    assert post.lane().parked == 0
+
+
+def test_a_death_at_every_call_while_something_is_given_up(post):
+    lives = [Life(math.inf)]
+    post.axis.listen("before-call", lambda **_: lives[-1].step())
+    for calls in count(1):
+        lives.append(Life(math.inf))
+        case = f"ballot-{calls}"
+        post.send(case, case)
+        first = post.axis.outbox.head(LANE) - 1
+        post.agency.answer = refusing(first)
+        post.serve()
+        post.give_up(first)
+        lives.append(Life(calls))
+        died = False
+        try:
+            post.serve(f"dead {calls}")
+        except Died:
+            died = True
+        lives.append(Life(math.inf))
+        post.now += timedelta(seconds=LEASE_S + 1)
+        assert post.serve(f"next {calls}") is True
+        assert (post.lane().parked, post.lane().served) == (0, first + 1)
+        gone = post.axis.outbox.message(LANE, first).id
+        # However often it was begun, the order stands there once.
+        assert [a.reason for a in post.axis.attempts.of(gone)] == ["type-unknown", ABANDONED]
+        assert (gone, ABANDONED) in post.parked
+        if not died:
+            break
+    assert calls > 8
+    assert list(dict.fromkeys(seen(post))) == [f"ballot-{n}@2" for n in range(1, calls + 1)]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from shelves import DYNAMODB
 
 from chalicelib.eventstore.store import Corrupt
 from chalicelib.history.pages import Entry, Page, PageTaken
@@ -88,6 +89,16 @@ def test_overlapping_pages_are_noticed(history, after):
 
     with pytest.raises(Corrupt, match="no page at position 6"):
         list(history.pages(after))
+
+
+@pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
+def test_what_is_new_costs_two_queries_however_many_pages_there_are(axis):
+    for number in range(1, 45):
+        axis.history.put(page(number, 1))
+    for after, found in [(43, 1), (44, 0)]:
+        axis.rack.calls.clear()
+        assert len(list(axis.history.pages(after))) == found
+        assert axis.rack.calls == ["Query", "Query"]
 
 
 def test_a_reader_that_has_read_everything_finds_nothing(history, pages):

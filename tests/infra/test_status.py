@@ -32,6 +32,7 @@ ANSWER = {
         {"worker": "project", "name": "outbox", "position": 38, "lag": 2, "lag_s": 61},
         {"worker": "react", "name": "react", "position": 40, "lag": 0, "lag_s": 0},
     ],
+    "reactions": {"parked": 4},
     "totals": {"depth": 5, "oldest_s": 90_061, "parked": 2, "failing": 1, "paused": 0},
     "lanes": [
         LANE,
@@ -49,6 +50,7 @@ def page(answer):
 def test_the_page_shows_lags_and_lanes():
     lines = page(ANSWER)
     assert lines[0].startswith("history at position 40; 5 messages wait, the oldest for 1 day, 1")
+    assert "4 commits wait for a reaction" in " ".join(lines[:3])
     assert "project outbox 38 2 0:01:01" in lines
     assert "react react 40 0 -" in lines
     assert "Z01 urgent 7 12 5 1 day, 1:01:01 2 3 in 0:05:00" in lines

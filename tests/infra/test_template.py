@@ -129,7 +129,8 @@ def test_every_place_for_poison_has_an_alarm(built):
 
 
 def test_what_a_worker_logs_for_a_person_has_an_alarm(built):
-    said = Path("chalicelib/workers.py").read_text(encoding="utf-8")
+    sources = [Path(f"chalicelib/{name}.py") for name in ("workers", "correspondence")]
+    said = "".join(source.read_text(encoding="utf-8") for source in sources)
     filters = of_type(built, "AWS::Logs::MetricFilter")
     watched = {
         alarm["MetricName"]

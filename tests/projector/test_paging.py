@@ -184,10 +184,9 @@ def test_the_cursor_of_a_dropped_generation_is_refused(axis):
     assert axis.views.page(cards, by="top", limit=1, cursor=cursor).items
     # A day passes: the moment until which the old one is fed lies behind.
     axis.dynamodb.update_item(
-        TableName=axis.table("Checkpoints"),
-        Key={"name": {"S": f"view/{cards.name}"}},
-        UpdateExpression="SET retired.#g = :past",
-        ExpressionAttributeNames={"#g": "1"},
+        **axis.checkpoints.place,
+        UpdateExpression="SET #v.retired.#g = :past",
+        ExpressionAttributeNames={"#v": f"view/{cards.name}", "#g": "1"},
         ExpressionAttributeValues={":past": {"N": "1"}},
     )
 

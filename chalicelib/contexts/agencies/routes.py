@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
-from datetime import date, timedelta, timezone
+from datetime import date
 from functools import cache
 from hashlib import sha256
 from typing import Any, Literal
@@ -58,18 +58,15 @@ from chalicelib.http.paging import listing, page_request
 from chalicelib.http.resource import Resource, accepted, created, ok
 from chalicelib.kernel import NotFound, Origin, Refused, Value
 from chalicelib.privacy.personal import Personal
+from chalicelib.projector.checkpoints import REACT
 from chalicelib.projector.projection import Projection
+from chalicelib.working_time import HANOI
 
 routes = Resource(__name__)
 
-_REACT = "react"
-"""The checkpoint of the worker that carries out what follows from events."""
 _ID = re.compile(r"[0-9a-f]{26}")
 _ALL = 1_000
 """Rows of a page when all of a list is counted."""
-
-HANOI = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
-"""Whose days the register is kept in; it has had no summer time since 1975."""
 
 
 class SystemRequest(Value):
@@ -287,7 +284,7 @@ def see_reorganisation(reorganisation_id: str) -> Response:
         raise ReorganisationUnknown
     place = commits[0].place
     position = runtime.history().positions([place]).get(place)
-    over = position is not None and runtime.checkpoints().get(_REACT) >= position
+    over = position is not None and runtime.checkpoints().get(REACT) >= position
     load = cache(_commits)
     steps = [_progress(order, n, load, over=over) for n in range(1, len(order.steps) + 1)]
     return ok(

@@ -11,6 +11,9 @@ About the document itself the sender may give orders: revoke it (thu hồi), ame
 (cập nhật), replace it by another (thay thế). A copy's receiver answers the first two with 15 or 16
 as well. With 03 the copy gets an arrival number (số đến) of its receiver's year.
 
+A *hub* (trục liên thông của bộ, tỉnh) sends for the units below its agency and passes on to them
+what came. Who was merged (sáp nhập) is followed by its successor, in both roles.
+
 Law: Decision 28/2018/QĐ-TTg (sending and receiving e-documents; no state secrets), Decree
 30/2020/NĐ-CP (records work), Circular 10/2016/TT-BTTTT with QCVN 102:2016/BTTTT (edXML).
 """

@@ -5,11 +5,13 @@ No file passes through a function on its way in or out, except those that an edX
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from hashlib import sha256
+from io import RawIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
@@ -180,31 +182,56 @@ def open_kept(attachment: Attachment) -> BinaryIO:
 
 
 class Carried:
-    """The files inside one edXML message, on local disk until the document is accepted."""
+    """One edXML message and the files inside it, on local disk until the document is accepted."""
 
     def __init__(self) -> None:
-        self._folder = TemporaryDirectory()
+        self._open = ExitStack()
+        self._folder = Path(self._open.enter_context(TemporaryDirectory()))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._folder.cleanup()
+        self._open.close()
 
     def keep(self, header: AttachmentHeader) -> Any:
         """A place for the file whose content begins; its own name never becomes a path."""
-        return self._path(header.index).open("wb")
+        return self.path(header.index).open("wb")
+
+    @property
+    def message(self) -> Path:
+        """Where the message itself is, byte by byte, once all of what `record` gave is read."""
+        return self._folder / "message"
+
+    def record(self, source: BinaryIO) -> BinaryIO:
+        """The same source; what is read from it is written to `message`."""
+        # Unbuffered, so that all that was read can be read there too.
+        to = self._open.enter_context(self.message.open("wb", buffering=0))
+        return cast("BinaryIO", _Recording(source, to))
 
     def store(self, attachments: Iterable[Attachment]) -> None:
         """Keep the files for good."""
         for index, attachment in enumerate(attachments):
-            with self._path(index).open("rb") as file:
+            with self.path(index).open("rb") as file:
                 runtime.client("s3").put_object(
                     Bucket=runtime.content_bucket(), Key=_kept(attachment.sha256), Body=file
                 )
 
-    def _path(self, index: int) -> Path:
-        return Path(self._folder.name) / str(index)
+    def path(self, index: int) -> Path:
+        """Where a file of the message is, by its place among them."""
+        return self._folder / str(index)
+
+
+class _Recording:
+    """Reads from `source` and writes down what it reads."""
+
+    def __init__(self, source: BinaryIO, to: RawIOBase) -> None:
+        self._source, self._to = source, to
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._source.read(size)
+        self._to.write(data)
+        return data
 
 
 def _staged(agency: str, digest: str) -> str:

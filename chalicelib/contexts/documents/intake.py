@@ -6,6 +6,7 @@ status it leads to. The row holds what its sender may ask: where it stands, and 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime
@@ -14,22 +15,29 @@ from chalicelib import runtime
 from chalicelib.contexts.documents import files
 from chalicelib.contexts.documents.edxml.model import StatusMessage
 from chalicelib.contexts.documents.edxml.parse import parse
-from chalicelib.contexts.documents.submission import report_edxml, send_edxml
-from chalicelib.handle import IdempotencyKeyReused
+from chalicelib.contexts.documents.submission.as_edxml import send_edxml
+from chalicelib.contexts.documents.submission.statuses import report_edxml
+from chalicelib.handle import Done, IdempotencyKeyReused
 from chalicelib.kernel import Origin, Refused, Value
 from chalicelib.text import b64url
 
 KEPT_S = 7 * 86_400
+STUCK_S = 1_800
+"""A submission that has waited for longer is given to the worker again when it is asked for."""
 
 
 class Submission(Value):
-    """An uploaded edXML message on its way in. `problem` says why it was refused."""
+    """An uploaded edXML message on its way in. `problem` says why it was refused.
+
+    `duplicate`: another submission of the same message was accepted; `seen` is the receipt of that.
+    """
 
     id: str
     agency: str
     sha256: str
     status: Literal["waiting", "accepted", "refused"] = "waiting"
     seen: str = ""
+    duplicate: bool = False
     problem: dict[str, Any] | None = None
     received_at: AwareDatetime
 
@@ -82,18 +90,29 @@ def submissions() -> Submissions:
 def submit(agency: str, sha256: str, origin: Origin) -> Submission:
     """Ask for an uploaded message to be read; the same request again finds the same submission.
 
+    One that was refused, or that got stuck on its way, is tried again as new. A document that was
+    accepted already keeps its receipt, whatever the key, and needs no upload.
+
     Raises:
         AttachmentNotArrived: nothing was uploaded under that digest.
         IdempotencyKeyReused: the key stands for another message.
     """
     id_ = b64url(origin.command_id.encode())[:32]
-    if known := submissions().get(id_):
+    known = submissions().get(id_)
+    if known and known.status != "refused":
         if (known.agency, known.sha256) != (agency, sha256):
             raise IdempotencyKeyReused(field="Idempotency-Key")
-        return known
+        waited = origin.at - known.received_at
+        if known.status == "accepted" or waited < timedelta(seconds=STUCK_S):
+            return known
+    submission = Submission(id=id_, agency=agency, sha256=sha256, received_at=origin.at)
+    if first := submissions().get(_by_content(agency, sha256)):
+        repeated = {"status": "accepted", "seen": first.seen, "duplicate": True}
+        submission = submission.model_copy(update=repeated)
+        submissions().put(submission)
+        return submission
     if files.staged(agency, sha256) is None:
         raise files.AttachmentNotArrived(field="sha256")
-    submission = Submission(id=id_, agency=agency, sha256=sha256, received_at=origin.at)
     submissions().put(submission)
     job = Job(submission=id_, agency=agency, sha256=sha256, origin=origin)
     runtime.client("sqs").send_message(
@@ -113,24 +132,36 @@ def take_in(job: Job, problem_of: Callable[[Refused], dict[str, Any]]) -> Submis
             id=job.submission, agency=job.agency, sha256=job.sha256, received_at=job.origin.at
         )
     try:
-        seen = _hand_over(job)
+        done, new = _hand_over(job)
     except Refused as refusal:
         after = before.model_copy(update={"status": "refused", "problem": problem_of(refusal)})
     else:
-        after = before.model_copy(update={"status": "accepted", "seen": seen})
+        told = {"status": "accepted", "seen": done.seen, "duplicate": done.duplicate}
+        after = before.model_copy(update=told)
+        if new:
+            # Only a new document is the same however often it comes; an order may be given again.
+            content = _by_content(job.agency, job.sha256)
+            submissions().put(after.model_copy(update={"id": content}))
     submissions().put(after)
     files.discard(job.agency, [job.sha256])
     return after
 
 
-def _hand_over(job: Job) -> str:
+def _by_content(agency: str, sha256: str) -> str:
+    """Under which id the receipt of a message is found by what it says."""
+    return f"{agency}/{sha256}"
+
+
+def _hand_over(job: Job) -> tuple[Done, bool]:
+    """Hand the message over; what it led to, and whether it was a new document."""
     measured = files.staged(job.agency, job.sha256)
     if measured is None:
         raise files.AttachmentNotArrived(field="sha256")
     if measured.sha256 != job.sha256:
         raise files.AttachmentDigestMismatch(field="sha256")
     with files.Carried() as carried:
-        message = parse(files.open_staged(job.agency, job.sha256), carried.keep)
+        message = parse(carried.record(files.open_staged(job.agency, job.sha256)), carried.keep)
         if isinstance(message, StatusMessage):
-            return report_edxml(message, job.agency, job.origin).seen
-        return send_edxml(message, carried, job.agency, job.origin)[0].seen
+            return report_edxml(message, job.agency, job.origin), False
+        outcome = send_edxml(message, carried, job.agency, job.origin)
+        return outcome.done, outcome.new

@@ -18,14 +18,17 @@ from chalicelib.contexts.documents.domain.events import (
     AnyCopyStatus,
     Change,
     CopyChangeOrdered,
+    CopyDeliveryRefused,
     CopyRecallRequested,
-    DocumentAmended,
+    CopyReceptionOverdue,
+    DocumentRelayed,
     DocumentSent,
     Party,
     StaffContact,
+    Undelivered,
 )
 from chalicelib.contexts.documents.edxml import model as edxml
-from chalicelib.contexts.documents.edxml.dates import read_moment
+from chalicelib.contexts.documents.edxml.dates import read_moment, write_moment
 from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
 from chalicelib.contexts.documents.edxml.produce import produce_document, produce_status
 from chalicelib.contexts.documents.messages import (
@@ -33,10 +36,13 @@ from chalicelib.contexts.documents.messages import (
     Told,
     document_data,
     order_data,
+    overdue_data,
+    refusal_data,
     replaced_for,
     status_data,
 )
 from chalicelib.contexts.documents.projections import who_takes_part
+from chalicelib.contexts.documents.reactions import HandedOver
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Letter
 from chalicelib.delivery.outbox import Message
@@ -50,6 +56,15 @@ EDXML_BYTES = 50 * 1024 * 1024
 """The largest edXML that is sent as a body."""
 OPERATIONS: dict[Change, int] = {"revocation": 1, "amendment": 2, "removal": 2}
 """BussinessDocType of an order."""
+FETCHED_BYTES = 2 * 1024 * 1024
+"""The most bytes of files in an edXML that a receiver fetches: it comes inside an answer of ours.
+With larger ones the receiver gets a CloudEvent, which links to them."""
+UNDELIVERED: dict[Undelivered, str] = {"document": "02", "order": "16", "recall": "16"}
+"""The status by which a legacy system hears what a receiver's system would not take."""
+NOT_TAKEN = "Trục liên thông: hệ thống của bên nhận không nhận thông điệp này"
+"""Its description, before the reason: the axis says that the receiver's system will not have it."""
+OVERDUE = "Trục liên thông: chậm tiếp nhận, quá hạn từ"
+"""The description of a 01 that is said again because nobody acted on it, before the moment."""
 REPLACEMENT = 3
 """BussinessDocType of a document that replaces others."""
 
@@ -64,28 +79,37 @@ def compose(message: Message, commit: Commit, event: Told, address: Address) -> 
     Raises:
         LetterTooLarge: an edXML message over `EDXML_BYTES`.
     """
-    if address.profile == "edxml":
+    if address.profile == "edxml" and not (
+        address.pulls and _weight(commit, event) > FETCHED_BYTES
+    ):
         return Letter(content_type=EDXML_TYPE, body=_rendered(message, commit, event))
-    return Letter(content_type=CLOUDEVENT_TYPE, body=_cloudevent(message, commit, event))
+    return Letter(content_type=CLOUDEVENT_TYPE, body=_cloudevent(message, commit, event, address))
 
 
-def _cloudevent(message: Message, commit: Commit, event: Told) -> bytes:
+def _cloudevent(message: Message, commit: Commit, event: Told, address: Address) -> bytes:
     """CloudEvents 1.0, structured mode, at most `CLOUDEVENT_BYTES`; files by short-lived link.
 
     What does not fit is left out and named in `left_out`: it stands in the document's own resource.
     """
     type_ = message.type
-    if isinstance(event, DocumentSent | DocumentAmended):
-        # Whom an amendment adds gets the document, as all did when it was sent.
-        type_, data = "document.sent", _linked(_as_of(commit.seen), message.agency)
+    clerk = _clerk(commit, event)
+    if isinstance(event, HandedOver):
+        # Whom an amendment adds, or a hub passes it on to, gets the document as all others did.
+        type_, data = "document.sent", _linked(_handed_over(commit, event), message.agency)
     elif isinstance(event, CopyChangeOrdered):
         behind = _as_of(commit.facts["causation"])
         assert behind.now is not None
         data = _linked(behind, message.agency) if event.change == "amendment" else {}
         data |= order_data(event, behind.now.official.reference)
+    elif isinstance(event, CopyDeliveryRefused):
+        data = refusal_data(event)
+    elif isinstance(event, CopyReceptionOverdue):
+        data = overdue_data(event)
     else:
         data = status_data(event)
-    data["staff"] = open_staff(event.staff)
+    data["staff"] = open_staff(clerk)
+    if address.agency != message.agency:
+        data["for_predecessor"] = message.agency
     envelope = {
         "specversion": "1.0",
         "id": message.id,
@@ -102,7 +126,7 @@ def _cloudevent(message: Message, commit: Commit, event: Told) -> bytes:
             return body
         data["official"].pop(name)
         data.setdefault("left_out", []).append(f"official/{name}")
-    for name in ("receivers", "attachments"):
+    for name in ("signatures", "receivers", "in_place_of", "attachments", "hops"):
         if len(body := _json(envelope)) <= CLOUDEVENT_BYTES:
             return body
         data.pop(name)
@@ -124,7 +148,8 @@ def _rendered(message: Message, commit: Commit, event: Told) -> bytes:
     """The edXML body, from the store of rendered ones or made now and put there."""
     s3, bucket = runtime.client("s3"), runtime.content_bucket()
     key = f"rendered/{message.id}"
-    subject = event.staff.subject if event.staff else None
+    clerk = _clerk(commit, event)
+    subject = clerk.subject if clerk else None
     try:
         kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
@@ -133,8 +158,8 @@ def _rendered(message: Message, commit: Commit, event: Told) -> bytes:
     else:
         return runtime.vault().open_bytes(subject, key, kept) if subject else kept
     out = BytesIO()
-    if isinstance(event, DocumentSent | DocumentAmended):
-        sent = _as_of(commit.seen).now
+    if isinstance(event, HandedOver):
+        sent = _handed_over(commit, event).now
         _write(sent, _replacements(sent, message.agency), out)
     elif isinstance(event, CopyChangeOrdered):
         causation = commit.facts["causation"]
@@ -147,6 +172,32 @@ def _rendered(message: Message, commit: Commit, event: Told) -> bytes:
     sealed = runtime.vault().seal_bytes(subject, key, body) if subject else body
     s3.put_object(Bucket=bucket, Key=key, Body=sealed)
     return body
+
+
+def _weight(commit: Commit, event: Told) -> int:
+    """Bytes of the files that go with an event."""
+    if isinstance(event, CopyChangeOrdered) and event.change == "amendment":
+        now = _as_of(commit.facts["causation"]).now
+    else:
+        now = _handed_over(commit, event).now if isinstance(event, HandedOver) else None
+    return sum(attachment.size for attachment in now.attachments) if now else 0
+
+
+def _clerk(commit: Commit, event: Told) -> Personal[StaffContact] | None:
+    """The clerk to ask: of what a hub passes on, the first sender's."""
+    if isinstance(event, DocumentRelayed):
+        now = _as_of(commit.seen).now
+        return now.staff if now else None
+    return None if isinstance(event, CopyDeliveryRefused | CopyReceptionOverdue) else event.staff
+
+
+def _handed_over(commit: Commit, event: HandedOver) -> Document:
+    """The document as new receivers get it: from a hub with all systems that it has passed."""
+    state = _as_of(commit.seen)
+    if not isinstance(event, DocumentRelayed) or state.now is None:
+        return state
+    relayed = {"hops": event.hops, "receivers": event.receivers}
+    return state.model_copy(update={"now": state.now.model_copy(update=relayed)})
 
 
 def _as_of(seen: str, back: int = 0) -> Document:
@@ -268,8 +319,16 @@ def _document(
     )
 
 
-def _status(message: Message, event: AnyCopyStatus) -> edxml.StatusMessage:
-    """The status as its reporter tells the addressee; both under the codes the document used."""
+def _status(
+    message: Message, event: AnyCopyStatus | CopyDeliveryRefused | CopyReceptionOverdue
+) -> edxml.StatusMessage:
+    """The status as its reporter tells the addressee; both under the codes the document used.
+
+    That a system would not take something has no code of its own: it is told as the refusal that
+    a legacy system knows, with a description that names the axis. Nor has a reception that is
+    overdue: the status stays 01, and the description says the rest.
+    """
+    said: dict[str, Any]
     state = fold(copy, runtime.event_store().load(message.stream, message.commit))
     assert state.opening is not None
     opening = state.opening
@@ -283,6 +342,15 @@ def _status(message: Message, event: AnyCopyStatus) -> edxml.StatusMessage:
     row = runtime.views().row(who_takes_part.answer, f"agency-{code}")
     identity = DocumentIdentity.parse(opening.reference)
     name = row.name if row else ""
+    if isinstance(event, CopyDeliveryRefused):
+        said = {"status_code": UNDELIVERED[event.undelivered], "timestamp": event.at}
+        said["description"] = f"{NOT_TAKEN}: {event.reason}"
+    elif isinstance(event, CopyReceptionOverdue):
+        said = {"status_code": "01", "timestamp": event.at}
+        said["description"] = f"{OVERDUE} {write_moment(event.due_at)}"
+    else:
+        said = {"status_code": event.code, "timestamp": event.reported_at or event.at}
+        said |= {"description": event.note, "staff": _edxml_staff(event.staff)}
     return edxml.StatusMessage(
         from_=edxml.Party(organ_id=reporter, name=name, in_charge=name),
         response_for=edxml.Reference(
@@ -291,10 +359,7 @@ def _status(message: Message, event: AnyCopyStatus) -> edxml.StatusMessage:
             promulgation_date=identity.promulgated_on if identity else None,
             document_id=opening.reference,
         ),
-        staff=_edxml_staff(event.staff),
-        status_code=event.code,
-        description=event.note,
-        timestamp=event.reported_at or event.at,
+        **said,
     )
 
 
@@ -312,7 +377,8 @@ def _part(event: DocumentSent, index: int) -> edxml.AttachmentPart:
 
 
 def _party(party: Party) -> edxml.Party:
-    return edxml.Party(organ_id=party.as_given, **party.model_dump(exclude={"code", "as_given"}))
+    said = party.model_dump(exclude={"code", "as_given", "in_place_of"})
+    return edxml.Party(organ_id=party.as_given, **said)
 
 
 def _edxml_staff(staff: Personal[StaffContact] | None) -> edxml.StaffContact | None:

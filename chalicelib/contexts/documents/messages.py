@@ -1,29 +1,42 @@
 """Which agency must hear of an event, and what it is told. Pure.
 
-A document goes to its receivers, also to those added later; what a receiver reports goes to the
-sender; a recall that the sender asks for, or an order about the document, goes to the receiver.
+A document goes to its receivers, also to those added later and to those a hub passes it on to; what
+a receiver reports goes to the sender, the first one; a recall that the sender asks for, or an order
+about the document, goes to the receiver.
 """
 
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.contexts.documents.domain.copy import NoteArrival, copy
+from chalicelib.contexts.documents.domain.copy import (
+    NoteArrival,
+    NoteDeliveryRefused,
+    ReceptionTerms,
+    copy,
+)
 from chalicelib.contexts.documents.domain.events import (
     AnyCopyStatus,
     CopyChangeAgreed,
     CopyChangeOrdered,
     CopyChangeRefused,
+    CopyDeliveryRefused,
     CopyRecallRequested,
-    DocumentAmended,
+    CopyReceptionOverdue,
     DocumentSent,
-    Party,
     Replaced,
+    Undelivered,
 )
-from chalicelib.contexts.documents.reactions import copy_id, opening
+from chalicelib.contexts.documents.reactions import (
+    HandedOver,
+    copy_id,
+    is_urgent,
+    new_receivers,
+    opening,
+)
 from chalicelib.delivery.outbox import Message, Notice, Routing
 from chalicelib.kernel import Decider, Origin
 
-Told = DocumentSent | DocumentAmended | AnyCopyStatus | CopyChangeOrdered
+Told = HandedOver | AnyCopyStatus | CopyChangeOrdered | CopyDeliveryRefused | CopyReceptionOverdue
 """The events that somebody elsewhere must hear of."""
 
 CLOUDEVENT_BYTES = 20 * 1024
@@ -32,9 +45,9 @@ CLOUDEVENT_BYTES = 20 * 1024
 
 def route(_stream: str, event: Told) -> Iterable[Notice]:
     """Who must hear of `event`. The case, and so the order, is the document."""
-    if isinstance(event, DocumentSent | DocumentAmended):
-        urgent = event.official.priority > 0
-        for receiver in _new_receivers(event):
+    if isinstance(event, HandedOver):
+        urgent = is_urgent(event)
+        for receiver in new_receivers(event):
             yield Notice(agency=receiver.code, case=event.document, urgent=urgent)
         return
     from_sender = isinstance(event, CopyRecallRequested | CopyChangeOrdered)
@@ -43,18 +56,40 @@ def route(_stream: str, event: Told) -> Iterable[Notice]:
 
 
 def delivered(
-    message: Message, event: Told, origin: Origin
+    message: Message, event: Told, origin: Origin, terms: ReceptionTerms
 ) -> tuple[Decider[Any, Any, Any], str, NoteArrival] | None:
     """What a receiver's receipt means: its copy has arrived (status 01). Statuses need none."""
-    if not isinstance(event, DocumentSent | DocumentAmended):
+    if not isinstance(event, HandedOver):
         return None
-    receiver = next(party for party in _new_receivers(event) if party.code == message.agency)
-    command = NoteArrival(origin=origin, opening=opening(event, receiver))
+    receiver = next(party for party in new_receivers(event) if party.code == message.agency)
+    command = NoteArrival(origin=origin, opening=opening(event, receiver), terms=terms)
     return copy, copy_id(event.document, receiver.code), command
 
 
-def _new_receivers(event: DocumentSent | DocumentAmended) -> tuple[Party, ...]:
-    return event.receivers if isinstance(event, DocumentSent) else event.added
+def refused(
+    message: Message, event: Told, origin: Origin, reason: str
+) -> tuple[Decider[Any, Any, Any], str, NoteDeliveryRefused] | None:
+    """What it means that a receiver's system will not take a message: its sender must know.
+
+    None for what goes to a sender: it would only be told of its own system, on and on.
+    """
+    what: Undelivered
+    opened = None
+    match event:
+        case CopyChangeOrdered():
+            what = "order"
+        case CopyRecallRequested():
+            what = "recall"
+        case _ if isinstance(event, HandedOver):
+            what = "document"
+            receiver = next(p for p in new_receivers(event) if p.code == message.agency)
+            opened = opening(event, receiver)
+        case _:
+            return None
+    # What follows a colon is for operators; a code holds no space.
+    said, _, _ = reason.partition(": ")
+    command = NoteDeliveryRefused(origin=origin, undelivered=what, reason=said, opening=opened)
+    return copy, copy_id(event.document, message.agency), command
 
 
 def replaced_for(event: DocumentSent, agency: str | None) -> tuple[Replaced, ...]:
@@ -74,11 +109,14 @@ def document_data(
         "official": event.official.model_dump(mode="json"),
         "sender": {"code": event.sender.code, "name": event.sender.name},
         "receivers": [party.code for party in event.receivers],
+        "in_place_of": {p.code: list(p.in_place_of) for p in event.receivers if p.in_place_of},
+        "hops": [hop.model_dump() for hop in event.hops],
         "paper_follows": event.paper_follows,
         "reason": event.reason,
         "replaces": [each.model_dump() for each in replaced_for(event, agency)],
         "attachments": [attachment.model_dump() for attachment in event.attachments],
         "warnings": list(event.warnings),
+        "signatures": [each.model_dump(mode="json") for each in event.signatures],
         "sent_at": event.at.isoformat(),
     }
 
@@ -94,6 +132,18 @@ def order_data(event: CopyChangeOrdered, reference: str) -> dict[str, Any]:
         "note": event.note,
         "at": event.at.isoformat(),
     }
+
+
+def refusal_data(event: CopyDeliveryRefused) -> dict[str, Any]:
+    """What a sender is told of what its receiver's system would not take."""
+    names = {"document", "sender", "receiver", "undelivered", "about", "reason"}
+    return event.model_dump(include=names) | {"at": event.at.isoformat()}
+
+
+def overdue_data(event: CopyReceptionOverdue) -> dict[str, Any]:
+    """What a sender is told of a receiver that let the time to receive its copy pass."""
+    moments = {"due_at": event.due_at.isoformat(), "at": event.at.isoformat()}
+    return event.model_dump(include={"document", "sender", "receiver"}) | moments
 
 
 def status_data(event: AnyCopyStatus) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from io import BytesIO
 from typing import Any
 
 from chalice.app import Response
@@ -9,14 +10,19 @@ from pydantic import ConfigDict
 
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
-from chalicelib.contexts.documents import files
+from chalicelib.contexts.documents import files, originals
 from chalicelib.contexts.documents.domain.copy import CODES, Copy, copy
-from chalicelib.contexts.documents.domain.document import Document, DocumentUnknown, document
+from chalicelib.contexts.documents.domain.document import (
+    Document,
+    DocumentUnknown,
+    NotTheSender,
+    document,
+)
 from chalicelib.contexts.documents.domain.events import Attachment, DocumentSent
 from chalicelib.contexts.documents.edxml.model import StatusMessage
 from chalicelib.contexts.documents.edxml.parse import parse
 from chalicelib.contexts.documents.intake import submissions, submit
-from chalicelib.contexts.documents.letters import open_staff
+from chalicelib.contexts.documents.letters import EDXML_TYPE, open_staff
 from chalicelib.contexts.documents.messages import answer as routing
 from chalicelib.contexts.documents.messages import document_data
 from chalicelib.contexts.documents.projections import (
@@ -26,24 +32,23 @@ from chalicelib.contexts.documents.projections import (
     which_documents_did_my_agency_send,
 )
 from chalicelib.contexts.documents.reactions import copy_id
-from chalicelib.contexts.documents.submission import (
+from chalicelib.contexts.documents.register import Register
+from chalicelib.contexts.documents.submission.as_edxml import send_edxml
+from chalicelib.contexts.documents.submission.as_json import amend, relay, revoke, send_json
+from chalicelib.contexts.documents.submission.asked import (
     Amendment,
     NewAttachment,
     NewDocument,
+    Relay,
     Revocation,
     Sha256,
     StatusReport,
-    amend,
-    id_of_reference,
-    report,
-    report_edxml,
-    revoke,
-    send_edxml,
-    send_json,
 )
+from chalicelib.contexts.documents.submission.identities import id_of_reference
+from chalicelib.contexts.documents.submission.statuses import report, report_edxml
 from chalicelib.contexts.documents.webhook import prove_sender
 from chalicelib.delivery.outbox import Message, message_id
-from chalicelib.handle import fold
+from chalicelib.handle import Done, fold
 from chalicelib.http.paging import MAX_LIMIT, listing, page_request
 from chalicelib.http.resource import PUBLIC, SIGNED, XML, Resource, accepted, created, ok
 from chalicelib.kernel import Forbidden, Invalid, NotFound, Origin, Value
@@ -126,15 +131,21 @@ def ask_for_upload() -> Response:
 
 @routes.post("/documents", allow={"officer", "system"})
 def send_document() -> Response:
-    """Send a document whose files were uploaded. 201; refusals name the field and the rule."""
+    """Send a document whose files were uploaded. 201; refusals name the field and the rule.
+
+    A hub names the unit below it that is the `sender`. The same document again: 200, `duplicate`.
+    """
     origin = routes.origin()
     done, id_ = send_json(routes.json(NewDocument), _own_agency(), origin)
-    return created(done, f"/documents/{id_}")
+    return _sent(done, id_)
 
 
 @routes.post("/edxml", allow={"officer", "system"}, takes=XML)
 def send_edxml_message() -> Response:
-    """Send a message in edXML, up to 4 MiB: 201 for a new document, 202 for anything else."""
+    """Send a message in edXML, up to 4 MiB: 201 for a new document, 202 for anything else.
+
+    The same document again: 200, `duplicate`.
+    """
     return _take_edxml(_own_agency(), routes.origin())
 
 
@@ -160,15 +171,21 @@ def see_submission(submission_id: str) -> Response:
 
 @routes.get("/documents", allow={"officer", "system", "auditor"})
 def list_sent() -> Response:
-    """The documents an agency sent. Filters: `receiver`, `status` (anyone's), `from`, `to`, `q`."""
+    """The documents an agency sent.
+
+    Filters: `receiver`, `status` (anyone's), `overdue` (`true`: not received in time by somebody),
+    `from`, `to`, `q`.
+    """
     query = routes.query()
     receiver = canonical(query["receiver"]) if "receiver" in query else None
     status = query.get("status")
+    overdue = query.get("overdue") == "true"
 
     def keep(item: dict[str, Any]) -> bool:
         return (
             (receiver is None or receiver in item["receivers"])
             and (status is None or status in item["statuses"].values())
+            and (not overdue or bool(item["overdue"]))
             and _within(item, query)
         )
 
@@ -177,15 +194,21 @@ def list_sent() -> Response:
 
 @routes.get("/copies", allow={"officer", "system", "auditor"})
 def list_received() -> Response:
-    """The copies that came to an agency. Filters: `sender`, `status`, `from`, `to`, `q`."""
+    """The copies that came to an agency.
+
+    Filters: `sender`, `status`, `overdue` (`true`: waits to be received, and is late), `from`,
+    `to`, `q`.
+    """
     query = routes.query()
     sender = canonical(query["sender"]) if "sender" in query else None
     status = query.get("status")
+    overdue = query.get("overdue") == "true"
 
     def keep(item: dict[str, Any]) -> bool:
         return (
             (sender is None or sender == item["sender"])
             and (status is None or status == item["status"])
+            and (not overdue or item["overdue"])
             and _within(item, query)
         )
 
@@ -200,12 +223,13 @@ def see_document(document_id: str) -> Response:
     assert event is not None
     linked = [attachment.model_dump() | files.link(attachment) for attachment in event.attachments]
     own = routes.caller().agency
-    sees_all = own in {None, event.sender.code}
-    revoked = [code for code in state.revoked if sees_all or code == own]
+    seen = _seen_by(own, state)
+    sees_all = event.sender.code in seen
+    revoked = [code for code in state.revoked if sees_all or code in seen]
     later = [
         {"document": each.by, "reference": each.by_reference, "receivers": list(each.receivers)}
         for each in state.replaced
-        if sees_all or own in each.receivers
+        if sees_all or not {own, *seen}.isdisjoint(each.receivers)
     ]
     shown = {
         "staff": open_staff(event.staff),
@@ -213,7 +237,32 @@ def see_document(document_id: str) -> Response:
         "revoked": revoked,
         "replaced_by": later,
     }
-    return ok(document_data(event, state.edition, own) | shown, version=version)
+    return ok(
+        document_data(event, state.edition, None if sees_all else own) | shown, version=version
+    )
+
+
+@routes.get("/documents/{document_id}/original", allow={"officer", "system", "auditor"})
+def see_original(document_id: str) -> Response:
+    """The edXML message as it came, for its sender and for auditors; of `edition`, or the latest.
+
+    404 where there is none to read (`original-unknown`), 410 once a person whom it names has been
+    forgotten (`original-erased`), 413 over 5 MiB (`original-too-large`).
+    """
+    state, version = _standing(document_id)
+    event, query = state.now, routes.query()
+    assert event is not None
+    if event.sender.code not in _seen_by(routes.caller().agency, state):
+        raise NotTheSender("Only its sender and auditors may read the message itself")
+    edition = query.get("edition", str(max(state.originals, default=0)))
+    original = {str(number): each for number, each in state.originals.items()}.get(edition)
+    if original is None:
+        raise originals.OriginalUnknown(field="edition")
+    return Response(
+        body=originals.read(document_id, original),
+        status_code=200,
+        headers={"Content-Type": EDXML_TYPE, "ETag": f'"{version}"'},
+    )
 
 
 @routes.get("/documents/{document_id}/conversation", allow={"officer", "system", "auditor"})
@@ -250,19 +299,32 @@ def amend_document(document_id: str) -> Response:
     return accepted(amend(asked, document_id, _own_agency(), origin))
 
 
+@routes.post("/documents/{document_id}/relays", allow={"officer", "system"})
+def relay_document(document_id: str) -> Response:
+    """Pass a document that came to the agency on to units below it. 202.
+
+    Their statuses go to the document's first sender.
+    """
+    origin, asked = routes.origin(), routes.json(Relay)
+    _document(document_id)
+    return accepted(relay(asked, document_id, _own_agency(), origin))
+
+
 @routes.get("/documents/{document_id}/copies", allow={"officer", "system", "auditor"})
 def list_copies(document_id: str) -> Response:
     """Where the document is: its sender sees every receiver's statuses, a receiver its own."""
-    event, _ = _document(document_id)
-    caller, page = routes.caller(), page_request(routes.query())
-    sees_all = caller.agency in {None, event.sender.code}
+    state, _ = _standing(document_id)
+    page, seen = page_request(routes.query()), _seen_by(routes.caller().agency, state)
+    assert state.now is not None
+    # The sender also sees those who were dropped.
+    sees_all = state.now.sender.code in seen
     found = runtime.views().page(
         where_is_my_document.answer,
         by=document_id,
         limit=page.limit,
         cursor=page.cursor,
         seen=page.seen,
-        keep=None if sees_all else lambda item: item["receiver"] == caller.agency,
+        keep=None if sees_all else lambda item: item["receiver"] in seen,
     )
     return listing(found.items, found.next, found.as_of, stale=found.stale)
 
@@ -277,8 +339,12 @@ def see_copy(document_id: str, receiver: str) -> Response:
         "code": "13" if state.recall == "asked" else CODES.get(state.status, ""),
         "recall": state.recall,
         "change": state.change,
+        "undelivered": state.undelivered
+        and state.undelivered.model_dump(mode="json", include={"undelivered", "reason", "at"}),
         "arrival_number": state.arrival and state.arrival[0],
         "arrival_year": state.arrival and state.arrival[1],
+        "due_at": state.due_at.isoformat() if state.due_at else None,
+        "overdue": state.overdue and state.status == "arrived",
     }
     return ok(data, version=version)
 
@@ -369,11 +435,18 @@ def _own_agency() -> str:
 
 def _take_edxml(agency: str, origin: Origin) -> Response:
     with files.Carried() as carried:
-        message = parse(routes.body(), carried.keep)
+        message = parse(carried.record(BytesIO(routes.body())), carried.keep)
         if isinstance(message, StatusMessage):
             return accepted(report_edxml(message, agency, origin))
-        done, id_ = send_edxml(message, carried, agency, origin)
-        return created(done, f"/documents/{id_}") if message.operation in {0, 3} else accepted(done)
+        done, id_, new = send_edxml(message, carried, agency, origin)
+        return _sent(done, id_) if new else accepted(done)
+
+
+def _sent(done: Done, id_: str) -> Response:
+    """The receipt of a new document, with what was odd about it."""
+    said = done.commit.data()[0] if done.commit else {}
+    more = {"warnings": said["warnings"]} if said.get("warnings") else {}
+    return created(done, f"/documents/{id_}", **more)
 
 
 def _document(id_: str) -> tuple[DocumentSent, int]:
@@ -414,10 +487,31 @@ def _standing(id_: str) -> tuple[Document, int]:
     event, agency = state.now, routes.caller().agency
     if event is None:
         raise DocumentUnknown
-    parties = {event.sender.code, *(receiver.code for receiver in event.receivers)}
-    if agency is not None and agency not in parties:
+    if not _seen_by(agency, state):
         raise DocumentUnknown
     return state, len(commits)
+
+
+def _seen_by(agency: str | None, state: Document) -> set[str]:
+    """Those of the document's receivers whose copies the agency sees, and its sender's code.
+
+    All of them for the sender, for the hub that handed it over, and for who is of no agency; its
+    own and those of agencies whose place it took; those whom it passed the document on to.
+    """
+    event = state.now
+    if event is None:
+        return set()
+    receivers = [party.code for party in event.receivers]
+    every = {event.sender.code, *receivers}
+    if agency in {None, event.sender.code, event.sent_by}:
+        return every
+    assert agency is not None
+    succeeded = {*Register(runtime.now()).succeeded(agency, every)}
+    if event.sender.code in succeeded:
+        return every
+    relayed = [relay.receivers for relay in state.relayed if relay.by in {agency, *succeeded}]
+    units = {party.code for parties in relayed for party in parties}
+    return {agency, *succeeded, *units} & every
 
 
 def _copy(id_: str, receiver: str) -> tuple[Copy, int]:
@@ -426,17 +520,19 @@ def _copy(id_: str, receiver: str) -> tuple[Copy, int]:
     agency = routes.caller().agency
     if state.opening is None:
         raise DocumentUnknown
-    if agency is not None and agency not in {state.opening.sender, receiver}:
-        raise DocumentUnknown
+    if agency not in {None, state.opening.sender, receiver}:
+        known = fold(document, runtime.event_store().load(f"document-{id_}"))
+        if receiver not in _seen_by(agency, known):
+            raise DocumentUnknown
     return state, len(commits)
 
 
 def _list(question: Any, keep: Any) -> Response:
     query, page = routes.query(), page_request(routes.query())
     own, asked = routes.caller().agency, query.get("agency")
-    if asked is not None and own is not None and canonical(asked) != own:
+    agency = canonical(asked) if asked else own
+    if own not in {None, agency} and Register(runtime.now()).heir(agency or "") != own:
         raise NotYourAgency(field="agency")
-    agency = own or (canonical(asked) if asked else None)
     if agency is None:
         raise AgencyNeeded(field="agency")
     found = runtime.views().page(
@@ -488,5 +584,6 @@ def _concerns(message: Message) -> bool:
     if agency is None or agency == message.agency:
         return True
     commits = runtime.event_store().load(f"document-{message.case}")
-    sent = fold(document, commits).sent
-    return sent is not None and sent.sender.code == agency
+    state = fold(document, commits)
+    seen = _seen_by(agency, state)
+    return state.now is not None and not seen.isdisjoint({state.now.sender.code, message.agency})

@@ -1,15 +1,13 @@
 """How far those who follow history are behind it."""
 
 from datetime import datetime
-from typing import Any
 
 from chalicelib import runtime
 from chalicelib.delivery.outbox import FOLLOWER
 from chalicelib.history.pages import Page
 from chalicelib.kernel import Value
-
-REACT = "react"
-_POINTER = "view/"
+from chalicelib.projector.checkpoints import REACT
+from chalicelib.projector.table import building, current
 
 
 class Follower(Value):
@@ -27,14 +25,18 @@ class Follower(Value):
 
 def followers(now: datetime) -> list[Follower]:
     """Everybody who follows history; of the views those generations that are read."""
+    found = {FOLLOWER: 0, REACT: 0} | current(runtime.checkpoints().item())
+    return _followers(found, now)
+
+
+def rebuilds(now: datetime) -> list[Follower]:
+    """The views that are being rebuilt."""
+    return _followers(building(runtime.checkpoints().item()), now)
+
+
+def _followers(found: dict[str, int], now: datetime) -> list[Follower]:
     last = runtime.history().last()
     head = last.next - 1 if last else 0
-    reached, live = _checkpoints()
-    found = {FOLLOWER: 0, REACT: 0}
-    for name, position in reached.items():
-        view, _, generation = name.partition("~")
-        if not generation or int(generation) == live.get(view, 1):
-            found[name] = position
     return [
         Follower(
             worker="react" if name == REACT else "project",
@@ -50,23 +52,6 @@ def followers(now: datetime) -> list[Follower]:
 def newest() -> Page | None:
     """The page of history that `sequence` wrote last."""
     return runtime.history().last()
-
-
-def _checkpoints() -> tuple[dict[str, int], dict[str, int]]:
-    checkpoints = runtime.checkpoints()
-    reached: dict[str, int] = {}
-    live: dict[str, int] = {}
-    pages: Any = checkpoints.dynamodb.get_paginator("scan").paginate(
-        TableName=checkpoints.table, ConsistentRead=True
-    )
-    for page in pages:
-        for item in page["Items"]:
-            name = item["name"]["S"]
-            if name.startswith(_POINTER):
-                live[name.removeprefix(_POINTER)] = int(item["live"]["N"])
-            else:
-                reached[name] = int(item["position"]["N"])
-    return reached, live
 
 
 def _behind_s(position: int, now: datetime) -> int:

@@ -8,14 +8,17 @@ from pydantic import Field
 
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
-from chalicelib.contexts.operations.followers import followers, newest
+from chalicelib.contexts.operations.followers import followers, newest, rebuilds
 from chalicelib.delivery.lanes import Pause, lanes_of
 from chalicelib.delivery.outbox import Message
-from chalicelib.delivery.parking import Parked
+from chalicelib.delivery.parking import GivenUp, Parked
 from chalicelib.delivery.standing import Standing, standing, standings
+from chalicelib.eventstore.store import check_stream
 from chalicelib.http.paging import page_request
 from chalicelib.http.resource import Resource, ok
-from chalicelib.kernel import Invalid, NotFound, Origin, Value
+from chalicelib.kernel import Conflict, Invalid, NotFound, Origin, Value
+from chalicelib.projector.aside import LANE as REACTIONS
+from chalicelib.projector.table import questions
 from chalicelib.text import b64url, from_b64url
 
 routes = Resource(__name__)
@@ -32,6 +35,30 @@ class MessageNotParked(NotFound):
     code = "message-not-parked"
 
 
+class NotFirstOfItsCase(Conflict):
+    """The message waits behind another one of its case: release or give up that one first."""
+
+    code = "not-first-of-its-case"
+
+
+class ReactionNotParked(NotFound):
+    """Nothing of this stream waits for a reaction that failed."""
+
+    code = "reaction-not-parked"
+
+
+class ViewUnknown(NotFound):
+    """There is no such view."""
+
+    code = "view-unknown"
+
+
+class ViewBeingRebuilt(Conflict):
+    """A new version of this view is being filled; it is read as soon as it has caught up."""
+
+    code = "view-being-rebuilt"
+
+
 class RewindOutOfRange(Invalid):
     """A lane is rewound to a message that was dealt with: from 1 to the cursor."""
 
@@ -44,8 +71,8 @@ class InvalidPlace(Invalid):
     code = "invalid-place"
 
 
-class PauseRequest(Value):
-    """The body of `PUT /lanes/{agency}/pause`: why, in words for other operators."""
+class Reasoned(Value):
+    """The body of a pause and of an abandonment: why, in words for other operators."""
 
     reason: str = Field(min_length=1, max_length=200)
 
@@ -70,6 +97,8 @@ def see_status() -> Response:
             "numbered_at": page.numbered_at.isoformat() if page else None,
         },
         "workers": [follower.model_dump() for follower in followers(now)],
+        "rebuilds": [view.model_dump() for view in rebuilds(now)],
+        "reactions": {"parked": runtime.aside().count()},
         "totals": {
             "depth": sum(lane.depth for lane in lanes),
             "oldest_s": max((lane.oldest_s(now) for lane in lanes), default=0),
@@ -91,7 +120,7 @@ def see_lanes(agency: str) -> Response:
 @routes.put("/lanes/{agency}/pause", allow={"administrator"})
 def pause_agency(agency: str) -> Response:
     """Post nothing to an agency until it is resumed. 202; a pause that stands keeps its reason."""
-    origin, asked, code = routes.origin(), routes.json(PauseRequest), canonical(agency)
+    origin, asked, code = routes.origin(), routes.json(Reasoned), canonical(agency)
     runtime.lanes().pause(code, Pause(reason=asked.reason, at=origin.at, by=origin.actor))
     return _done("agency paused", origin, code, {"items": _lanes(code)})
 
@@ -132,17 +161,50 @@ def release_case(agency: str, message: str) -> Response:
     404 `message-not-parked`. Other cases, and the lane's pause or next try, stay as they are.
     """
     origin, code = routes.origin(), canonical(agency)
-    found = runtime.outbox().find(message)
-    if found is None or found.agency != code:
-        raise MessageNotParked
+    found = _message(code, message)
     if not runtime.orders().known(origin):
-        aside = runtime.parking().of(found.lane, found.case)
-        if found.id not in {parked.message for parked in aside}:
-            raise MessageNotParked
+        _aside(found)
         update = runtime.parking().releasing(found.lane, found.case)
         runtime.orders().carry_out(origin, found.lane, update)
     runtime.ring_lane(found.lane, f"release-{origin.command_id}")
     return _done("case released", origin, found.lane, {"lane": found.lane, "case": found.case})
+
+
+@routes.post("/lanes/{agency}/parked/{message}/abandonment", allow={"administrator"})
+def give_up_message(agency: str, message: str) -> Response:
+    """Try a parked message no more, for a reason: its case goes on with what waits behind it. 202.
+
+    It must be the first of its case (409 `not-first-of-its-case`). Its sender is told, and the
+    order is kept among its attempts. 404 `message-not-parked`.
+    """
+    origin, asked, code = routes.origin(), routes.json(Reasoned), canonical(agency)
+    found = _message(code, message)
+    if not runtime.orders().known(origin):
+        first, *_ = _aside(found)
+        if first.message != found.id:
+            raise NotFirstOfItsCase
+        order = GivenUp(reason=asked.reason, at=origin.at, by=origin.actor)
+        updates = runtime.parking().giving_up(first, order)
+        runtime.orders().carry_out(origin, found.lane, *updates)
+    runtime.ring_lane(found.lane, f"abandonment-{origin.command_id}")
+    return _done("message given up", origin, found.id, {"lane": found.lane, "case": found.case})
+
+
+@routes.post("/views/{name}/rebuild", allow={"administrator"})
+def rebuild_view(name: str) -> Response:
+    """Fill a view anew from the first position, beside the one that is read until then. 202.
+
+    `GET /status` shows how far it is. 404 `view-unknown`, 409 `view-being-rebuilt`.
+    """
+    origin, answer = routes.origin(), {"view": name}
+    if not runtime.orders().known(origin):
+        if name not in questions(runtime.checkpoints().item()):
+            raise ViewUnknown
+        _, update = runtime.views().rebuilding(name)
+        if update is None:
+            raise ViewBeingRebuilt
+        runtime.orders().carry_out(origin, f"view/{name}", update)
+    return _done("view rebuilt", origin, name, answer)
 
 
 @routes.post("/lanes/{agency}/rewind", allow={"administrator"})
@@ -167,6 +229,51 @@ def rewind_lane(agency: str) -> Response:
     runtime.orders().carry_out(origin, lane, runtime.lanes().rewinding(lane, served, asked.to - 1))
     runtime.ring_lane(lane, f"rewind-{origin.command_id}")
     return _done("lane rewound", origin, lane, answer)
+
+
+@routes.get("/reactions/parked", allow={"administrator", "auditor"})
+def list_parked_reactions() -> Response:
+    """Commits whose reaction failed, and those that wait behind them. Query: `limit`, `cursor`."""
+    asked = page_request(routes.query())
+    after = _place(asked.cursor, [REACTIONS])[1] if asked.cursor else None
+    found, after = runtime.aside().page(after, asked.limit)
+    following = None if after is None else b64url(f"{REACTIONS}\n{after}".encode())
+    return ok({"items": [one.model_dump(mode="json") for one in found], "next": following})
+
+
+@routes.post("/reactions/parked/{stream}/release", allow={"administrator"})
+def release_reactions(stream: str) -> Response:
+    """Carry out what failed, and all that waits behind it in its stream, in order. 202.
+
+    404 `reaction-not-parked`. What fails again stays.
+    """
+    origin = routes.origin()
+    try:
+        check_stream(stream)
+    except ValueError:
+        raise ReactionNotParked from None
+    if not runtime.orders().known(origin):
+        first = runtime.aside().first(stream)
+        if first is None:
+            raise ReactionNotParked
+        runtime.orders().carry_out(origin, stream, runtime.aside().releasing(first))
+    runtime.ring_react(f"release-{origin.command_id}")
+    return _done("reactions released", origin, stream, {"stream": stream})
+
+
+def _message(agency: str, id_: str) -> Message:
+    found = runtime.outbox().find(id_)
+    if found is None or found.agency != agency:
+        raise MessageNotParked
+    return found
+
+
+def _aside(message: Message) -> list[Parked]:
+    """What is parked of a message's case, if the message is."""
+    aside = runtime.parking().of(message.lane, message.case)
+    if message.id not in {parked.message for parked in aside}:
+        raise MessageNotParked
+    return aside
 
 
 def _lanes(agency: str) -> list[dict[str, Any]]:

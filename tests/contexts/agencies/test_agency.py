@@ -214,6 +214,7 @@ def test_connecting(given, when, then):
         "http://127.0.0.1:9000/in",
         "http://localhost:9000/in",
         "http://[::1]:9000/in",
+        pytest.param("", id="none: it fetches its messages"),
     ],
 )
 def test_endpoints(url):
@@ -223,7 +224,7 @@ def test_endpoints(url):
 @pytest.mark.parametrize(
     "url",
     [
-        "",
+        " ",
         "one.example/in",
         "http://one.example/in",
         "http://10.0.0.1/in",

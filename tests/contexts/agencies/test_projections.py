@@ -260,6 +260,43 @@ def test_who_answers_for_an_agency(code, day, answers):
     assert who_takes_part.resolve(code, rows.get, day) == answers
 
 
+@pytest.mark.parametrize(
+    ("code", "above", "day", "below"),
+    [
+        pytest.param("Z02", "Z01", JULY, True, id="a unit of its own"),
+        pytest.param("Z03", "Z01", JULY, True, id="and that one's"),
+        pytest.param("Z01", "Z02", JULY, False, id="not the other way round"),
+        pytest.param("Z01", "Z01", JULY, False, id="not itself"),
+        pytest.param("Z04", "Z01", date(2026, 6, 30), False, id="not before it was moved"),
+        pytest.param("Z04", "Z01", JULY, True, id="from the day it was moved"),
+        pytest.param("Z05", "Z01", JULY, False, id="not of one that is merged later"),
+        pytest.param("Z05", "Z01", date(2026, 8, 1), True, id="of one that was merged into it"),
+        pytest.param("Z06", "Z01", JULY, False, id="not if units form a ring"),
+        pytest.param("Z99", "Z01", JULY, False, id="not if it was never registered"),
+    ],
+)
+def test_who_is_a_unit_of_whom(code, above, day, below):
+    def under(parent, *life):
+        events = (entered.model_copy(update={"parent": parent}), *life)
+        return folded(who_takes_part.answer, *events)
+
+    move = AgencyMoved(code="-", parent="Z01", effective_on=JULY, source="demo data")
+    merger = AgencyMerged(
+        code="-", successor="Z01", effective_on=date(2026, 8, 1), source="demo data"
+    )
+    rows = {
+        "Z01": under(None),
+        "Z02": under("Z01"),
+        "Z03": under("Z02"),
+        "Z04": under(None, move),
+        "Z05": under("Z08"),
+        "Z06": under("Z07"),
+        "Z07": under("Z06"),
+        "Z08": under(None, merger),
+    }
+    assert who_takes_part.is_below(code, above, rows.get, day) is below
+
+
 def test_who_takes_part_knows_the_latest_name_and_the_days():
     assert folded(who_takes_part.answer, *LIFE) is None
     row = folded(who_takes_part.answer, entered, *LIFE)

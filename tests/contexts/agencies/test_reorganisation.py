@@ -316,10 +316,8 @@ def test_a_reorganisation_is_rehearsed_ordered_and_followed(deployment):
 
     follow()
     carry_out()
-    runtime.checkpoints().dynamodb.delete_item(
-        TableName=runtime.checkpoints().table, Key={"name": {"S": "react"}}
-    )
-    carry_out()  # All of it again, as after a lost checkpoint: nothing is done twice.
+    runtime.checkpoints().dynamodb.delete_item(**runtime.checkpoints().place)
+    carry_out()  # All of it again, as after lost checkpoints: nothing is done twice.
     done = administrator.call("GET", path).json
     assert [(one["state"], one["seen"]) for one in done["steps"]] == [
         ("done", "agency-Z03@1"),

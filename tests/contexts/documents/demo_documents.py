@@ -1,8 +1,8 @@
 """DEMO DATA: an invented document from one invented agency to two others."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
-from chalicelib.contexts.documents.domain.copy import Opening
+from chalicelib.contexts.documents.domain.copy import Opening, ReceptionTerms
 from chalicelib.contexts.documents.domain.document import document_id
 from chalicelib.contexts.documents.domain.events import (
     Attachment,
@@ -12,17 +12,21 @@ from chalicelib.contexts.documents.domain.events import (
     CopyChangeOrdered,
     CopyChangeRefused,
     CopyCompleted,
+    CopyDeliveryRefused,
     CopyOpened,
     CopyProcessingStarted,
     CopyRecallAgreed,
     CopyRecallRefused,
     CopyRecallRequested,
     CopyReceived,
+    CopyReceptionOverdue,
     CopyReceptionRefused,
     DocumentAmended,
+    DocumentRelayed,
     DocumentReplaced,
     DocumentRevoked,
     DocumentSent,
+    Hop,
     OfficialDocument,
     Party,
     Replaced,
@@ -110,6 +114,21 @@ sent_in_its_place = sent.model_copy(
 )
 """A later document, which takes the first one's place at one receiver."""
 
+relayed = DocumentRelayed(
+    document=DOCUMENT,
+    by=RECEIVER,
+    sender=sender,
+    reference=REFERENCE,
+    subject="Demo document",
+    receivers=(added,),
+    hops=(
+        Hop(agency="000.00.00.Z01", at=AT.isoformat()),
+        Hop(agency=RECEIVER, at=AT.isoformat()),
+    ),
+    at=AT,
+)
+"""The first receiver is a hub, and the agency that is added elsewhere a unit of its own."""
+
 opening = Opening(
     document=DOCUMENT,
     sender=SENDER,
@@ -122,7 +141,13 @@ opening = Opening(
 )
 opened = CopyOpened(at=AT, **opening.model_dump())
 _BETWEEN = {"document": DOCUMENT, "sender": SENDER, "receiver": RECEIVER, "at": AT}
-arrived = CopyArrived(**_BETWEEN)
+TERMS = ReceptionTerms()
+DUE = datetime(2026, 1, 5, 10, tzinfo=UTC)
+"""It arrives on a Friday morning: the next working day is Monday, until 17:00 in Hanoi."""
+arrived = CopyArrived(due_at=DUE, **_BETWEEN)
+reception_overdue = CopyReceptionOverdue(
+    due_at=DUE, **(_BETWEEN | {"at": DUE + timedelta(seconds=1)})
+)
 reception_refused = CopyReceptionRefused(note="not for us", **_BETWEEN)
 received = CopyReceived(**_BETWEEN)
 assigned = CopyAssigned(**_BETWEEN)
@@ -133,6 +158,9 @@ recall_agreed = CopyRecallAgreed(**_BETWEEN)
 recall_refused = CopyRecallRefused(note="already acted on", **_BETWEEN)
 revocation_ordered = CopyChangeOrdered(
     change="revocation", note="issued in error", staff=clerk, **_BETWEEN
+)
+undelivered = CopyDeliveryRefused(
+    undelivered="document", about=f"document-{DOCUMENT}@1", reason="422 type-unknown", **_BETWEEN
 )
 revocation_agreed = CopyChangeAgreed(change="revocation", **_BETWEEN)
 revocation_refused = CopyChangeRefused(change="revocation", note="already acted on", **_BETWEEN)

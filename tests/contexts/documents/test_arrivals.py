@@ -1,12 +1,16 @@
 """Arrival numbers: one gap-free series for each receiver and year, whoever is faster."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Condition
+
 import pytest
-from contexts.documents.demo_documents import ORIGIN, RECEIVER, opening
+from contexts.documents.demo_documents import ORIGIN, RECEIVER, TERMS, opening
+from shelves import moto_rack
 
 from chalicelib.contexts.documents.domain.copy import AcceptReception, NoteArrival, copy
 from chalicelib.eventstore.memory import MemoryShelf
 from chalicelib.eventstore.store import EventStore
-from chalicelib.handle import handle
+from chalicelib.handle import ATTEMPTS, handle
 from chalicelib.kernel import Refused
 
 COUNTER = "arrivals-Z02-2026"
@@ -36,7 +40,8 @@ def origin(key):
 
 
 def arrive(store, id_):
-    handle(store, copy, id_, NoteArrival(origin=origin(f"arrive {id_}"), opening=opening))
+    command = NoteArrival(origin=origin(f"arrive {id_}"), opening=opening, terms=TERMS)
+    handle(store, copy, id_, command)
 
 
 def register(store, id_, key="register", **fields):
@@ -90,3 +95,53 @@ def test_the_same_copy_registered_twice_at_once_has_one_number(store):
     assert register(store, "a").commit is None
     assert numbers(store, "a") == [1]
     assert store.shelf.counter(COUNTER) == 1
+
+
+class Together(MemoryShelf):
+    """A shelf whose clerks all look at the counter before the first of them takes the number."""
+
+    def __init__(self, clerks):
+        super().__init__()
+        self.left, self.looked, self.turn = clerks, 0, Condition()
+
+    def counter(self, name):
+        with self.turn:
+            before, self.looked = super().counter(name), self.looked + 1
+            if not self._all_have_looked():
+                self.turn.wait(10)
+        return before
+
+    def _all_have_looked(self):
+        if self.looked != self.left:
+            return False
+        self.looked = 0
+        self.turn.notify_all()
+        return True
+
+    def put(self, commit, take, claim):
+        super().put(commit, take, claim)
+        if take:
+            with self.turn:
+                self.left -= 1
+                self._all_have_looked()
+
+
+def test_who_always_meets_all_the_others_gets_a_number_in_the_end():
+    clerks = ATTEMPTS + 2  # More than would do without a number to wait for.
+    store = EventStore(Together(clerks), release="2026.1")
+    register_at_once(store, clerks)
+
+
+def test_twenty_at_once_get_twenty_numbers():
+    with moto_rack() as rack:
+        register_at_once(EventStore(rack.shelf, release="2026.1"), 20)
+
+
+def register_at_once(store, clerks):
+    ids = [f"copy{n}" for n in range(clerks)]
+    for id_ in ids:
+        arrive(store, id_)
+    with ThreadPoolExecutor(clerks) as pool:
+        # Each is registered when it is asked for: nobody is told to come back.
+        list(pool.map(lambda id_: register(store, id_), ids))
+    assert sorted(numbers(store, *ids)) == list(range(1, clerks + 1))

@@ -5,6 +5,7 @@ from contexts.documents.demo_documents import (
     OTHER,
     RECEIVER,
     SENDER,
+    TERMS,
     amendment_agreed,
     amendment_ordered,
     amendment_refused,
@@ -44,6 +45,7 @@ from chalicelib.contexts.documents.domain.copy import (
     CopyWasRecalled,
     NoRecallPending,
     NoteArrival,
+    NoteDeliveryRefused,
     NotYourCopy,
     OpenCopy,
     OrderChange,
@@ -66,7 +68,7 @@ def open_it(**fields):
 
 
 def note_arrival(**fields):
-    return NoteArrival(**({"origin": ORIGIN, "opening": opening} | fields))
+    return NoteArrival(**({"origin": ORIGIN, "opening": opening, "terms": TERMS} | fields))
 
 
 def said(kind, agency=RECEIVER, **fields):
@@ -510,6 +512,14 @@ class CopyLife(RuleBasedStateMachine):
     def is_kept(self, agency, note):
         self.obey(said(RefuseRecall, agency, note=note))
 
+    @rule(what=st.sampled_from(["document", "order", "recall"]), about=st.sampled_from("12"))
+    def is_not_delivered(self, what, about):
+        origin = ORIGIN.model_copy(update={"causation": about})
+        opened = opening if what == "document" else None
+        self.obey(
+            NoteDeliveryRefused(origin=origin, undelivered=what, reason="422", opening=opened)
+        )
+
     def obey(self, command):
         before = copy.fold(self.events)
         try:
@@ -519,6 +529,11 @@ class CopyLife(RuleBasedStateMachine):
         self.events += events
         after = copy.fold(self.events)
         assert decide(command, after) == []
+        if isinstance(command, NoteDeliveryRefused):
+            assert after.model_copy(update={"undelivered": before.undelivered}) == before or (
+                before.opening is None
+            )
+            return
         if isinstance(command, OpenCopy | NoteArrival | OrderChange):
             return
         asker = SENDER if isinstance(command, RequestRecall) else RECEIVER
@@ -534,6 +549,7 @@ class CopyLife(RuleBasedStateMachine):
             getattr(event, "code", "order")
             for event in told
             if getattr(event, "change", "") != "amendment"
+            if event.type != "copy.delivery_refused"
         ]
 
     @invariant()

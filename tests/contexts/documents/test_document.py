@@ -3,6 +3,7 @@ from datetime import date
 import pytest
 from contexts.documents.demo_documents import (
     ADDED,
+    AT,
     DOCUMENT,
     LATER,
     LATER_DOCUMENT,
@@ -24,12 +25,14 @@ from contexts.documents.demo_documents import (
     sender,
     sent,
     sent_in_its_place,
+    sent_urgently,
 )
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from specification import Given
 
+from chalicelib.agency_code import canonical
 from chalicelib.contexts.documents.domain.copy import ReasonMissing
 from chalicelib.contexts.documents.domain.document import (
     MAX_ATTACHMENTS,
@@ -38,23 +41,29 @@ from chalicelib.contexts.documents.domain.document import (
     DocumentAlreadySent,
     DocumentUnknown,
     DocumentWasRevoked,
+    MessageLoops,
     NotAReceiver,
     NoteReplacement,
     NotTheSender,
     ReceiverAddedTwice,
+    ReceiverLocked,
     ReceiversWrong,
     ReceiverUnknown,
+    RelayDocument,
+    RelayerHasNoCopy,
     Replacing,
     RevokeDocument,
     SecretDocument,
     SendDocument,
+    SenderLocked,
     SenderUnknown,
     TooManyAttachments,
+    UnitNotBelow,
     decide,
     document,
     document_id,
 )
-from chalicelib.contexts.documents.domain.events import Answered, Hop, Party
+from chalicelib.contexts.documents.domain.events import Answered, DocumentRelayed, Hop, Party
 from chalicelib.kernel import Refused
 
 
@@ -74,6 +83,23 @@ def send(**fields):
 
 def sent_with(**fields):
     return sent.model_copy(update=fields)
+
+
+def passed(agency, at=""):
+    return Hop(agency=agency, at=at)
+
+
+AT_TEXT, LATER_TEXT = AT.isoformat(), LATER.isoformat()
+HEIR = "Z05"
+
+
+def heir_of(*codes, as_given=""):
+    """Who took the place of these, as a message names it."""
+    return Party(code=HEIR, as_given=as_given or codes[0], in_place_of=codes)
+
+
+heir = Party(code=HEIR, as_given=HEIR)
+succeeded = f"receiver-succeeded {RECEIVER} {HEIR}"
 
 
 MANY = tuple(Party(code=f"Z9.{n}", as_given=f"Z9.{n}") for n in range(MAX_RECEIVERS + 1))
@@ -114,6 +140,35 @@ FILES = (attachment,) * (MAX_ATTACHMENTS + 1)
         pytest.param(
             [], send(strangers=("Z99",)), [sent], id="a stranger elsewhere is no matter of ours"
         ),
+        pytest.param(
+            [],
+            send(receivers=(heir_of(RECEIVER), other)),
+            [sent_with(receivers=(heir_of(RECEIVER), other), warnings=(succeeded,))],
+            id="who took a receiver's place gets it, and it is said",
+        ),
+        pytest.param(
+            [],
+            send(receivers=(heir_of(RECEIVER), heir, heir_of(OTHER)), warnings=("w",)),
+            [
+                sent_with(
+                    receivers=(heir.model_copy(update={"in_place_of": (RECEIVER, OTHER)}),),
+                    warnings=("w", succeeded, f"receiver-succeeded {OTHER} {HEIR}"),
+                )
+            ],
+            id="once, for itself and for all whose place it took",
+        ),
+        pytest.param(
+            [],
+            send(agency="Z09", acts_for=(SENDER,)),
+            [sent_with(sent_by="Z09", hops=(passed(sender.as_given), passed("Z09", AT_TEXT)))],
+            id="a hub hands it over for its unit, and is in the trace",
+        ),
+        pytest.param(
+            [],
+            send(agency="Z09", acts_for=(SENDER,), hops=(passed("Z08"), passed("Z09", "x"))),
+            [sent_with(sent_by="Z09", hops=(passed("Z08"), passed("Z09", AT_TEXT)))],
+            id="once, if the message says so already",
+        ),
     ],
 )
 def test_what_is_sent(given, when, then):
@@ -135,6 +190,10 @@ def test_what_is_sent(given, when, then):
             send(receivers=(other, receiver.model_copy(update={"as_given": "Z02"}))),
             id="to the same receivers, written otherwise",
         ),
+        pytest.param(send(receivers=(heir_of(RECEIVER), other)), id="to one that was merged since"),
+        pytest.param(send(agency="Z09", acts_for=(SENDER,)), id="by its hub"),
+        pytest.param(send(strangers=(OTHER,)), id="to one that was dissolved since"),
+        pytest.param(send(locked=(OTHER,)), id="to one that was locked since"),
     ],
 )
 def test_sending_the_same_document_again_is_silent(when):
@@ -166,6 +225,34 @@ def test_another_document_does_not_take_its_place(when):
     Given(document, sent).when(when).then(DocumentAlreadySent)
 
 
+@pytest.mark.parametrize(
+    ("when", "field"),
+    [
+        (send(official=official.model_copy(update={"subject": "Another"})), "official/subject"),
+        (send(receivers=(receiver, heir)), "receivers"),
+        (send(paper_follows=True), "paper_follows"),
+    ],
+)
+def test_another_document_is_told_in_what_it_differs(when, field):
+    with pytest.raises(DocumentAlreadySent, match=field) as refusal:
+        decide(when, document.fold([sent]))
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("when", "then"),
+    [
+        pytest.param(send(strangers=(OTHER,)), ReceiverUnknown, id="somebody unknown"),
+        pytest.param(send(locked=(OTHER,)), ReceiverLocked, id="somebody whose system is locked"),
+    ],
+)
+def test_who_is_not_there_gets_nothing(when, then):
+    Given(document).when(when).then(then)
+    with pytest.raises(then) as refusal:
+        decide(when, document.fold([]))
+    assert refusal.value.field == "receivers/1"
+
+
 @pytest.mark.parametrize("given", [[], [sent]], ids=["at first", "again"])
 @pytest.mark.parametrize(
     ("when", "then", "field"),
@@ -181,8 +268,24 @@ def test_another_document_does_not_take_its_place(when):
         pytest.param(
             send(receivers=(receiver, sender)), ReceiversWrong, "receivers/1", id="to oneself"
         ),
+        pytest.param(send(locked=("Z01",)), SenderLocked, "sender", id="by a locked system"),
         pytest.param(
-            send(strangers=("Z03",)), ReceiverUnknown, "receivers/1", id="to somebody unknown"
+            send(hops=(passed("000.00.00.Z03"), passed("A system"))),
+            MessageLoops,
+            "receivers/1",
+            id="to where it has been",
+        ),
+        pytest.param(
+            send(agency="Z09", acts_for=(SENDER,), hops=(passed("Z09"), passed("Z08"))),
+            MessageLoops,
+            "hops",
+            id="twice by one hub",
+        ),
+        pytest.param(
+            send(receivers=(heir_of(RECEIVER), heir_of(RECEIVER))),
+            ReceiversWrong,
+            "receivers",
+            id="to one that was merged, twice",
         ),
         pytest.param(
             send(attachments=FILES), TooManyAttachments, "attachments", id="too many files"
@@ -205,6 +308,16 @@ def revoke(**fields):
         "staff": clerk,
     }
     return RevokeDocument(**(wish | fields))
+
+
+KEPT = revoke(kept_by=(OTHER,), origin=LATER_ORIGIN)
+
+
+def test_who_refused_to_give_it_back_is_ordered_to_again():
+    # The copy says who refused, and says so until the order has reached it.
+    again = revoked_from(OTHER, at=LATER)
+    Given(document, sent, revoked).when(KEPT).then([again], repeatable=False)
+    assert document.fold([sent, revoked, again]).revoked == (RECEIVER, OTHER)
 
 
 def revoked_from(*codes, **fields):
@@ -237,6 +350,16 @@ def revoked_from(*codes, **fields):
         pytest.param([sent], revoke(receivers=("Z09",)), NotAReceiver, id="from a stranger"),
         pytest.param([sent], revoke(receivers=(SENDER,)), NotAReceiver, id="from oneself"),
         pytest.param([sent], revoke(reason=" "), ReasonMissing, id="without a reason"),
+        pytest.param([sent], revoke(locked=(SENDER,)), SenderLocked, id="by a locked system"),
+        pytest.param(
+            [sent], revoke(agency="Z09", acts_for=(SENDER,)), [revoked], id="in the sender's place"
+        ),
+        pytest.param(
+            [sent_with(receivers=(heir_of(RECEIVER), other))],
+            revoke(receivers=(RECEIVER,)),
+            [revoked_from(HEIR)],
+            id="from the successor of who is named",
+        ),
     ],
 )
 def test_revocation(given, when, then):
@@ -352,6 +475,15 @@ ONLY_RECEIVERS = amended_with(official=official, concerned=())
             id="who was dropped",
         ),
         pytest.param([sent], amend(added=(sender,)), ReceiversWrong, id="its own sender"),
+        pytest.param([sent], amend(added=(heir, heir)), ReceiverAddedTwice, id="one twice"),
+        pytest.param(
+            [sent],
+            amend(added=(heir_of(RECEIVER),)),
+            ReceiverAddedTwice,
+            id="the successor of one who has it",
+        ),
+        pytest.param([sent], amend(locked=(ADDED,)), ReceiverLocked, id="a locked system"),
+        pytest.param([sent], amend(locked=(SENDER,)), SenderLocked, id="by a locked system"),
         pytest.param([sent], amend(strangers=(ADDED,)), ReceiverUnknown, id="a stranger"),
         pytest.param([sent], amend(dropped=("Z09",)), NotAReceiver, id="drop a stranger"),
         pytest.param([sent], amend(concerned=("Z09",)), NotAReceiver, id="tell a stranger"),
@@ -366,6 +498,176 @@ ONLY_RECEIVERS = amended_with(official=official, concerned=())
 )
 def test_amendment(given, when, then):
     Given(document, *given).when(when).then(then)
+
+
+SUCCEEDED = sent_with(receivers=(heir_of(RECEIVER), other))
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(
+            [sent],
+            amend(fields={}, added=(heir_of("Z06"),), dropped=()),
+            [
+                ONLY_RECEIVERS.model_copy(
+                    update={
+                        "added": (heir_of("Z06"),),
+                        "dropped": (),
+                        "warnings": (f"receiver-succeeded Z06 {HEIR}",),
+                    }
+                )
+            ],
+            id="one whose place another took",
+        ),
+        pytest.param(
+            [SUCCEEDED],
+            amend(fields={}, added=(heir_of("Z06"),), dropped=()),
+            [],
+            id="one whose successor has it: nothing to do",
+        ),
+        pytest.param(
+            [SUCCEEDED],
+            amend(added=(), dropped=(RECEIVER,)),
+            [amended_with(added=(), dropped=(HEIR,), concerned=(OTHER,))],
+            id="drop the successor of who is named",
+        ),
+        pytest.param(
+            [SUCCEEDED],
+            amend(concerned=(RECEIVER,), **NO_RECEIVERS),
+            [amended_with(concerned=(HEIR,), **NO_RECEIVERS)],
+            id="for the successor of who is named",
+        ),
+        pytest.param(
+            [sent],
+            amend(agency="Z09", acts_for=(SENDER,)),
+            [amended],
+            id="in the sender's place",
+        ),
+    ],
+)
+def test_amendment_after_a_merger(given, when, then):
+    Given(document, *given).when(when).then(then)
+
+
+def relay(*receivers, **fields):
+    wish = {
+        "origin": LATER_ORIGIN,
+        "agency": RECEIVER,
+        "document": DOCUMENT,
+        "receivers": receivers or (added,),
+        "below": (ADDED,),
+    }
+    return RelayDocument(**(wish | fields))
+
+
+def relayed_to(*receivers, by=RECEIVER, way=None, **fields):
+    way = way or (passed(sender.as_given, AT_TEXT),)
+    event = {
+        "document": DOCUMENT,
+        "by": by,
+        "sender": sender,
+        "reference": official.reference,
+        "subject": official.subject,
+        "receivers": receivers or (added,),
+        "hops": (*way, passed(by, LATER_TEXT)),
+        "at": LATER,
+    }
+    return DocumentRelayed(**(event | fields))
+
+
+unit = Party(code="Z04.1", as_given="Z04.1")
+TWICE = relayed_to(
+    unit,
+    by=ADDED,
+    way=relayed_to().hops,
+)
+MANY_SENT = sent_with(receivers=(receiver, *MANY[:-2]))
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param([sent], relay(), [relayed_to()], id="to a unit of its own"),
+        pytest.param(
+            [sent_with(hops=(passed("Z08", "x"),))],
+            relay(hops=(passed("Z08", "x"), passed(RECEIVER))),
+            [relayed_to(way=(passed("Z08", "x"),))],
+            id="the trace goes on where it was, its own hop said by the message",
+        ),
+        pytest.param(
+            [sent, relayed_to()],
+            relay(unit, agency=ADDED, below=("Z04.1",)),
+            [TWICE],
+            id="and from there to the unit's own",
+        ),
+        pytest.param([sent, relayed_to()], relay(), [], id="again"),
+        pytest.param([sent], relay(other, below=(OTHER,)), [], id="to one who has it"),
+        pytest.param(
+            [sent, amended], relay(other, below=(OTHER,)), [], id="to one who was dropped"
+        ),
+        pytest.param(
+            [sent_urgently], relay(), [relayed_to(urgent=True)], id="what is urgent stays urgent"
+        ),
+        pytest.param(
+            [sent],
+            relay(heir_of("Z06"), below=(HEIR,)),
+            [relayed_to(heir_of("Z06"), warnings=(f"receiver-succeeded Z06 {HEIR}",))],
+            id="to who took a unit's place",
+        ),
+        pytest.param(
+            [sent],
+            relay(agency="Z09", acts_for=(RECEIVER,)),
+            [relayed_to()],
+            id="by who took the hub's place",
+        ),
+        pytest.param([], relay(), DocumentUnknown, id="what nobody sent"),
+        pytest.param([sent], relay(agency=SENDER), RelayerHasNoCopy, id="by its sender"),
+        pytest.param([sent], relay(agency="Z09"), RelayerHasNoCopy, id="by a stranger"),
+        pytest.param([sent, revoked], relay(), RelayerHasNoCopy, id="what is to be given back"),
+        pytest.param(
+            [sent, amended], relay(agency=OTHER), RelayerHasNoCopy, id="by who was dropped"
+        ),
+        pytest.param([sent], relay(below=()), UnitNotBelow, id="to no unit of its own"),
+        pytest.param([sent], relay(strangers=(ADDED,)), ReceiverUnknown, id="to a stranger"),
+        pytest.param([sent], relay(locked=(ADDED,)), ReceiverLocked, id="to a locked system"),
+        pytest.param([sent], relay(receivers=()), ReceiversWrong, id="to nobody"),
+        pytest.param(
+            [MANY_SENT],
+            relay(added, unit, below=(ADDED, "Z04.1")),
+            ReceiversWrong,
+            id="to too many",
+        ),
+        pytest.param([sent], relay(receiver), MessageLoops, id="to itself"),
+        pytest.param([sent], relay(sender), MessageLoops, id="back to its sender"),
+        pytest.param(
+            [sent, relayed_to()],
+            relay(receiver, agency=ADDED, below=(RECEIVER,)),
+            MessageLoops,
+            id="back to the hub it came by",
+        ),
+        pytest.param(
+            [sent], relay(hops=(passed(ADDED),)), MessageLoops, id="where the message has been"
+        ),
+        pytest.param(
+            [sent],
+            relay(hops=(passed(RECEIVER), passed("Z08"))),
+            MessageLoops,
+            id="where it was passed on before",
+        ),
+    ],
+)
+def test_relay(given, when, then):
+    Given(document, *given).when(when).then(then)
+
+
+def test_who_got_it_from_a_hub_is_a_receiver():
+    state = document.fold([sent, relayed_to(), TWICE])
+    assert state.now.receivers == state.parties == (receiver, other, added, unit)
+    assert [hop.agency for hop in state.way_to("Z04.1")] == [sender.as_given, RECEIVER, ADDED]
+    assert state.sent.receivers == (receiver, other)
+    everybody = revoked_from(RECEIVER, OTHER, ADDED, "Z04.1")
+    Given(document, sent, relayed_to(), TWICE).when(revoke()).then([everybody])
 
 
 def test_an_amended_document_stands_as_its_last_edition():
@@ -525,6 +827,14 @@ AMENDMENTS = st.builds(
 )
 
 
+PARTIES = {party.code: party for party in (sender, receiver, other, added, unit)}
+RELAYS = st.builds(
+    lambda by, to: relay(PARTIES[to], agency=by, below=(*PARTIES,)),
+    by=st.sampled_from([*PARTIES]),
+    to=st.sampled_from([*PARTIES]),
+)
+
+
 class DocumentLife(RuleBasedStateMachine):
     """Whoever sends what in whatever order: one document, sent once; repetition is silence."""
 
@@ -541,6 +851,16 @@ class DocumentLife(RuleBasedStateMachine):
         assert decide(command, document.fold(self.events)) == []
         # Whatever is granted or repeated was the caller's to send, and no secret.
         assert (command.agency, command.secrecy) == (command.sender.code, "none")
+
+    @rule(command=RELAYS)
+    def pass_on(self, command):
+        before = document.fold(self.events)
+        try:
+            self.events += decide(command, before)
+        except Refused:
+            return
+        assert decide(command, document.fold(self.events)) == []
+        assert command.agency in {p.code for p in before.now.receivers} - {*before.revoked}
 
     @rule(command=REVOCATIONS | AMENDMENTS)
     def change(self, command):
@@ -574,6 +894,15 @@ class DocumentLife(RuleBasedStateMachine):
         if state.now:
             assert state.now.receivers
             assert state.now.official.reference == self.events[0].official.reference
+
+    @invariant()
+    def nothing_passes_a_system_twice(self):
+        for event in self.events:
+            if event.type == "document.relayed":
+                passed_by = [canonical(hop.agency) for hop in event.hops]
+                assert len(set(passed_by)) == len(passed_by)
+                assert passed_by[-1] == event.by
+                assert not {party.code for party in event.receivers} & set(passed_by)
 
     @invariant()
     def it_is_sent_once_and_lawfully(self):

@@ -7,6 +7,7 @@ from contexts.documents.demo_documents import (
     RECEIVER,
     REFERENCE,
     SENDER,
+    TERMS,
     amended,
     amendment_ordered,
     arrived,
@@ -20,6 +21,7 @@ from contexts.documents.demo_documents import (
     recall_requested,
     received,
     reception_refused,
+    relayed,
     revocation_agreed,
     revocation_ordered,
     revocation_refused,
@@ -71,6 +73,8 @@ def urgent(event):
         pytest.param(recall_agreed, [notice(SENDER)], id="15: the sender"),
         pytest.param(recall_refused, [notice(SENDER)], id="16: the sender"),
         pytest.param(amended, [notice(ADDED)], id="an amendment: those who are added"),
+        pytest.param(relayed, [notice(ADDED)], id="a hub's: its units"),
+        pytest.param(urgent(relayed), [notice(ADDED, urgent=True)], id="an urgent one likewise"),
         pytest.param(amendment_ordered, [notice(RECEIVER)], id="its order: the receiver"),
         pytest.param(revocation_ordered, [notice(RECEIVER)], id="an order: the receiver"),
         pytest.param(revocation_agreed, [notice(SENDER)], id="15 to it: the sender"),
@@ -117,21 +121,23 @@ def message(agency, event):
 
 
 def test_a_receipt_for_a_document_means_that_its_copy_arrived():
-    decider, id_, command = delivered(message(RECEIVER, sent), sent, ORIGIN)
+    decider, id_, command = delivered(message(RECEIVER, sent), sent, ORIGIN, TERMS)
     assert (decider, id_) == (copy, f"{DOCUMENT}.{RECEIVER}")
-    assert command == NoteArrival(origin=ORIGIN, opening=opening)
-    _, id_, command = delivered(message(OTHER, sent), sent, ORIGIN)
+    assert command == NoteArrival(origin=ORIGIN, opening=opening, terms=TERMS)
+    _, id_, command = delivered(message(OTHER, sent), sent, ORIGIN, TERMS)
     assert (id_, command.opening.receiver) == (f"{DOCUMENT}.{OTHER}", OTHER)
 
 
 def test_a_receipt_of_one_who_was_added_means_the_same():
-    _, id_, command = delivered(message(ADDED, amended), amended, ORIGIN)
-    assert (id_, command.opening.receiver) == (f"{DOCUMENT}.{ADDED}", ADDED)
+    for event in (amended, relayed):
+        _, id_, command = delivered(message(ADDED, event), event, ORIGIN, TERMS)
+        assert (id_, command.opening.receiver) == (f"{DOCUMENT}.{ADDED}", ADDED)
+        assert command.opening.sender == SENDER
 
 
 @pytest.mark.parametrize("event", [arrived, recall_requested, recall_agreed, revocation_ordered])
 def test_a_receipt_for_a_status_means_nothing_more(event):
-    assert delivered(message(SENDER, event), event, ORIGIN) is None
+    assert delivered(message(SENDER, event), event, ORIGIN, TERMS) is None
 
 
 def test_what_a_receiver_is_told_of_a_document():

@@ -5,6 +5,7 @@ from contexts.documents.demo_documents import (
     ADDED,
     AT,
     DOCUMENT,
+    DUE,
     LATER,
     LATER_DOCUMENT,
     OTHER,
@@ -26,6 +27,7 @@ from contexts.documents.demo_documents import (
     recall_requested,
     received,
     reception_refused,
+    relayed,
     replaced,
     revocation_agreed,
     revocation_ordered,
@@ -106,17 +108,17 @@ came = ReceivedDocument(
         pytest.param([opened], came, id="on its way"),
         pytest.param(
             [opened, at_later(arrived)],
-            came.model_copy(update={"status": "01", "reported_at": LATER}),
+            came.model_copy(update={"status": "01", "reported_at": LATER, "due_at": DUE}),
             id="arrived",
         ),
         pytest.param(
             [opened, arrived, reception_refused],
-            came.model_copy(update={"status": "02", "reported_at": AT}),
+            came.model_copy(update={"status": "02", "reported_at": AT, "due_at": DUE}),
             id="refused",
         ),
         pytest.param(
             [opened, arrived, received, completed],
-            came.model_copy(update={"status": "06", "reported_at": AT}),
+            came.model_copy(update={"status": "06", "reported_at": AT, "due_at": DUE}),
             id="completed",
         ),
         pytest.param(
@@ -167,6 +169,27 @@ def test_which_documents_came_to_my_agency(events, row):
     assert folded(which_documents_came_to_my_agency.answer, *events) == row
 
 
+def test_a_copy_is_listed_under_the_words_of_its_last_edition():
+    question = which_documents_came_to_my_agency
+    row = folded(question.answer, opened, amended)
+    assert row == came.model_copy(update={"subject": "Demo document, put right"})
+    assert question.answer.evolve(None, amended) is None
+    # Only those whom the edition concerns have it; each row is the copy's own.
+    assert list(question.keys(amended)) == list(question.keys(opened))
+    assert list(question.keys(opened)) == [f"copy-{DOCUMENT}.{RECEIVER}"]
+
+
+def test_a_senders_document_goes_to_the_units_of_its_receivers_too():
+    row = folded(which_documents_did_my_agency_send.answer, sent, relayed)
+    assert row.receivers == (RECEIVER, OTHER, ADDED)
+    assert which_documents_did_my_agency_send.answer.evolve(None, relayed) is None
+
+
+def test_who_is_ordered_again_to_give_it_back_is_listed_once():
+    row = folded(which_documents_did_my_agency_send.answer, sent, revoked, revoked)
+    assert row.revoked == (RECEIVER, OTHER)
+
+
 whereabouts = Whereabouts(document=DOCUMENT, receiver=RECEIVER, sender=SENDER)
 
 
@@ -179,6 +202,7 @@ whereabouts = Whereabouts(document=DOCUMENT, receiver=RECEIVER, sender=SENDER)
             whereabouts.model_copy(
                 update={
                     "status": "16",
+                    "due_at": DUE,
                     "steps": (
                         Step(code="01", at=AT),
                         Step(code="13", at=AT),

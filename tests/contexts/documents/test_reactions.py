@@ -7,6 +7,7 @@ from contexts.documents.demo_documents import (
     amended,
     clerk,
     opening,
+    relayed,
     replaced,
     revoked,
     sent,
@@ -62,6 +63,13 @@ def test_an_amendment_reaches_added_dropped_and_present_receivers_each_in_its_wa
             OpenCopy(origin=ORIGIN, opening=opening.model_copy(update=its_own)),
         ),
     ]
+
+
+def test_what_a_hub_passes_on_opens_copies_that_answer_the_first_sender():
+    its_own = {"receiver": ADDED, "receiver_as_given": "000.00.00.Z04", "urgent": True}
+    urgently = relayed.model_copy(update={"urgent": True})
+    opened = OpenCopy(origin=ORIGIN, opening=opening.model_copy(update=its_own))
+    assert list(react(urgently, ORIGIN)) == [(copy, f"{DOCUMENT}.{ADDED}", opened)]
 
 
 def test_a_document_tells_what_it_replaces():

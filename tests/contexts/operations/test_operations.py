@@ -15,8 +15,9 @@ from gateway import Gateway, caller
 from receivers import receiver
 
 from app import app
-from chalicelib import runtime
+from chalicelib import registry, runtime
 from chalicelib.contexts.operations.routes import SHOWN
+from chalicelib.delivery.deliver import ABANDONED
 from chalicelib.workers import deliver
 
 administrator = Gateway(app, caller("administrator", "chief"))
@@ -25,7 +26,9 @@ WRITES = (
     ("PUT", "/lanes/G01/pause"),
     ("DELETE", "/lanes/G01/pause"),
     ("POST", "/lanes/G01/parked/msg_1/release"),
+    ("POST", "/lanes/G01/parked/msg_1/abandonment"),
     ("POST", "/lanes/G01/rewind"),
+    ("POST", "/views/who_takes_part/rebuild"),
 )
 
 
@@ -82,6 +85,8 @@ def test_an_empty_axis_stands_still(post):
     assert (status["history"], status["lanes"]) == ({"position": 0, "numbered_at": None}, [])
     assert status["totals"] == {"depth": 0, "oldest_s": 0, "parked": 0, "failing": 0, "paused": 0}
     assert {w["name"]: w["lag"] for w in status["workers"]} == {"outbox": 0, "react": 0}
+    assert status["reactions"] == {"parked": 0}
+    assert status["rebuilds"] == []
 
 
 def test_the_status_says_who_is_behind_and_what_waits(post):
@@ -92,8 +97,7 @@ def test_the_status_says_who_is_behind_and_what_waits(post):
     post.agency.answer = lambda _p: (503, {}, b"")
     post.serve()
     post.axis.checkpoints = runtime.checkpoints()
-    post.axis.checkpoints.advance("who_takes_part~1", 4)
-    post.axis.checkpoints.advance("who_takes_part~2", 2)
+    post.axis.checkpoints.advance({"who_takes_part~1": 4, "who_takes_part~2": 2})
 
     status = administrator.call("GET", "/status").json
     assert status["history"]["position"] == 5
@@ -178,6 +182,46 @@ def test_what_is_not_parked_cannot_be_released(post, path):
     assert (answer.status, answer.json["code"]) == (404, "message-not-parked")
 
 
+def test_a_message_is_given_up_once(post, caplog):
+    post.send("ballot-1", "ballot-2", "ballot-1")
+    post.agency.answer = refuse(1)
+    post.serve()
+    one, two, three = post.ids()
+    path, key = f"/lanes/G01/parked/{one}/abandonment", str(uuid4())
+    early = order("POST", f"/lanes/G01/parked/{three}/abandonment", {"reason": "demo"})
+    assert (early.status, early.json["code"]) == (409, "not-first-of-its-case")
+    assert order("POST", path, {"reason": ""}).json["code"] == "invalid-request"
+    answer = order("POST", path, {"reason": "sent twice"}, key)
+    assert (answer.status, answer.json) == (202, {"lane": "G01#normal", "case": "ballot-1"})
+    assert rung(post) == ["G01#normal"]
+    first, _ = auditor.call("GET", "/lanes/G01/parked").json["items"]
+    assert first["given_up"]["reason"] == "sent twice"
+    assert first["given_up"]["by"] == "administrator:chief"
+    (logged,) = [record for record in caplog.records if record.message == "message given up"]
+    assert (logged.about, logged.by) == (one, "administrator:chief")
+
+    post.serve()
+    assert post.got() == [one, two, three]
+    assert post.parked[-1] == (one, ABANDONED)
+    # The old order still has its answer; for another one there is nothing left.
+    assert order("POST", path, {"reason": "sent twice"}, key).json == answer.json
+    assert order("POST", path, {"reason": "sent twice"}).json["code"] == "message-not-parked"
+    reused = order("POST", path, {"reason": "another"}, key)
+    assert (reused.status, reused.json["code"]) == (422, "idempotency-key-reused")
+    assert post.lane().parked == 0
+
+
+@pytest.mark.parametrize("path", ["G01/parked/msg_x", "G02/parked/{one}", "G01/parked/{two}"])
+def test_what_is_not_parked_cannot_be_given_up(post, path):
+    post.send("ballot-1", "ballot-2")
+    post.agency.answer = refuse(1)
+    post.serve()
+    one, two = post.ids()
+    path = f"/lanes/{path.format(one=one, two=two)}/abandonment"
+    answer = order("POST", path, {"reason": "demo"})
+    assert (answer.status, answer.json["code"]) == (404, "message-not-parked")
+
+
 def test_parked_messages_of_both_lanes_come_in_pages(post):
     post.send("ballot-1", "ballot-2", "ballot-2")
     post.axis.happen("ballot-3", post.vote("G01", note="urgent"))
@@ -224,6 +268,30 @@ def test_a_lane_is_rewound_under_the_same_ids(post):
     assert post.lane().served == 4
 
 
+def test_a_view_is_rebuilt_beside_the_one_that_is_read(post):
+    path, name, key = "/views/who_takes_part/rebuild", "who_takes_part", str(uuid4())
+    view = next(view for view in registry.PROJECTIONS if view.name == name)
+    assert order("POST", path).json["code"] == "view-unknown"  # Nobody has asked that yet.
+    post.send("ballot-1", "ballot-2")
+    runtime.projector().follow(*registry.PROJECTIONS)
+    assert order("POST", path, key=key).status == 202
+    assert order("POST", path, key=key).status == 202
+    refused = order("POST", path)
+    assert (refused.status, refused.json["code"]) == (409, "view-being-rebuilt")
+    status = auditor.call("GET", "/status").json
+    assert [(v["name"], v["position"], v["lag"]) for v in status["rebuilds"]] == [
+        (f"{name}~2", 0, 2)
+    ]
+    assert runtime.views().generations(view).live == 1
+
+    runtime.projector().follow(*registry.PROJECTIONS)
+    assert runtime.views().generations(view).live == 2
+    assert auditor.call("GET", "/status").json["rebuilds"] == []
+    # The same order again is not another one.
+    assert order("POST", path, key=key).status == 202
+    assert runtime.views().generations(view).building is None
+
+
 def test_a_rewind_during_a_post_is_not_undone_by_it(post):
     post.send("ballot-1", "ballot-2", "ballot-3")
     left = ["rewind"]
@@ -256,17 +324,9 @@ def test_a_dry_run_names_the_first_messages_only(post):
     assert len(answer.json["first"]) == SHOWN
 
 
-def test_the_schedule_rings_due_lanes_and_measures_all(post, capsys):
-    post.send("ballot-1", "ballot-2", "ballot-1")
-    post.send("ballot-9", to="G02")
-    post.agency.answer = refuse(1)
-    post.serve()
-    post.send("ballot-3")
-    post.now += timedelta(seconds=61)
-    with mock.patch.object(runtime, "now", return_value=post.now):
-        deliver({"Records": [{"messageId": "1", "body": '{"ring": "schedule"}'}]}, None)
-    said = capsys.readouterr().out
-    measured = {
+def figures(said):
+    """What was measured of each lane, and of all under no name."""
+    return {
         line.get("lane", ""): (
             line["OutboxDepth"],
             line["OldestMessageAge"],
@@ -274,6 +334,41 @@ def test_the_schedule_rings_due_lanes_and_measures_all(post, capsys):
         )
         for line in map(json.loads, filter(lambda text: "_aws" in text, said.splitlines()))
     }
+
+
+def test_what_an_operator_holds_back_does_not_drown_the_rest(post, capsys):
+    post.send("ballot-1", "ballot-2")
+    post.now += timedelta(hours=9)
+    post.send("ballot-9", to="G02")
+    order("PUT", "/lanes/G01/pause", {"reason": "moving house"})
+    capsys.readouterr()
+    with mock.patch.object(runtime, "now", return_value=post.now):
+        deliver({"Records": [{"messageId": "1", "body": '{"ring": "schedule"}'}]}, None)
+    held = figures(capsys.readouterr().out)
+    assert (held["G01#normal"][0], held["G02#normal"][0], held[""][0]) == ([2], [1], [1])
+
+    # A receiver that says itself that it is gone is somebody's business.
+    order("DELETE", "/lanes/G01/pause")
+    post.agency.answer = lambda _p: (410, {}, b"")
+    post.serve()
+    capsys.readouterr()
+    with mock.patch.object(runtime, "now", return_value=post.now):
+        deliver({"Records": [{"messageId": "1", "body": '{"ring": "schedule"}'}]}, None)
+    assert figures(capsys.readouterr().out)[""][0] == [3]
+
+
+def test_the_schedule_rings_due_lanes_and_measures_all(post, capsys):
+    post.send("ballot-1", "ballot-2", "ballot-1")
+    post.send("ballot-9", to="G02")
+    post.agency.answer = refuse(1)
+    post.serve()
+    post.send("ballot-3")
+    # Commits carry the real time, so what the post needed for them counts too.
+    post.now = runtime.now() + timedelta(seconds=61)
+    with mock.patch.object(runtime, "now", return_value=post.now):
+        deliver({"Records": [{"messageId": "1", "body": '{"ring": "schedule"}'}]}, None)
+    said = capsys.readouterr().out
+    measured = figures(said)
     oldest = {lane: age for lane, (_, (age,), _) in measured.items()}
     assert {lane: (d, p) for lane, ((d,), _, (p,)) in measured.items()} == {
         "G01#normal": (1, 2), "G02#normal": (1, 0), "": (2, 2),

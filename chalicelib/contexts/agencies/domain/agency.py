@@ -46,7 +46,12 @@ def _code_as_written(text: str) -> str:
 
 
 def _endpoint(url: str) -> str:
-    """HTTPS; plain HTTP only to this very machine, which the sender checks again on connecting."""
+    """HTTPS; plain HTTP only to this very machine, which the sender checks again on connecting.
+
+    Empty: nothing is posted to the system, it fetches what is for it.
+    """
+    if not url:
+        return url
     # Looked at first: `urlsplit` drops line breaks, and readers of URLs disagree on backslashes.
     if not _URL_CHARS.fullmatch(url):
         raise ValueError("an endpoint is written in printable ASCII without spaces")

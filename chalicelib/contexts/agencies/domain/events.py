@@ -35,6 +35,7 @@ class AgencyRegistered(Event):
 class AgencySystemRegistered(Event):
     """An agency's system can be reached from now on, in place of what was known of it before.
 
+    Without an `endpoint` nothing is posted to it: it fetches what is for it.
     `at` is when it was said (None: before this was noted). A key that was known before keeps its
     time of validity. `public_keys` are raw Ed25519 keys in base64. The shared `secret` is sealed
     under a key of its own; `secret_print` (an HMAC under the deployment's secret) tells whether

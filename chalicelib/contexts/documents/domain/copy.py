@@ -7,6 +7,7 @@ copy back because its document was revoked or its receiver dropped; it takes the
 that still waits. Another edition of the document stops nothing: work goes on meanwhile.
 """
 
+from datetime import timedelta
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
@@ -21,17 +22,22 @@ from chalicelib.contexts.documents.domain.events import (
     CopyChangeOrdered,
     CopyChangeRefused,
     CopyCompleted,
+    CopyDeliveryRefused,
     CopyOpened,
     CopyProcessingStarted,
     CopyRecallAgreed,
     CopyRecallRefused,
     CopyRecallRequested,
     CopyReceived,
+    CopyReceptionOverdue,
     CopyReceptionRefused,
     StaffContact,
+    Undelivered,
+    has_arrived,
 )
 from chalicelib.kernel import Command, Conflict, Decider, Forbidden, Invalid, NotFound, Value
 from chalicelib.privacy.personal import Personal
+from chalicelib.working_time import HANOI, Calendar
 
 REASON_CHARS = 1_000
 """How long a reason may be."""
@@ -94,19 +100,63 @@ class OpenCopy(Command):
     opening: Opening
 
 
+class ReceptionTerms(Value):
+    """How long a receiver has for a copy that arrived, in the working time of `calendar`.
+
+    Until the end of the next working day; of an urgent one `urgent_minutes`.
+
+    Rule: Decree 30/2020/NĐ-CP, art. 23. It says "at once" of what is urgent and gives no number:
+    the minutes are the deployment's.
+    """
+
+    calendar: Calendar = Field(default_factory=Calendar)
+    urgent_minutes: int = Field(default=60, gt=0)
+
+    def due(self, arrived_at: AwareDatetime, *, urgent: bool) -> AwareDatetime:
+        """The last moment to act on a copy (UTC)."""
+        if urgent:
+            return self.calendar.add(arrived_at, timedelta(minutes=self.urgent_minutes))
+        day = self.calendar.next_working_day(arrived_at.astimezone(HANOI).date())
+        return self.calendar.end_of_day(day)
+
+
 class NoteArrival(Command):
     """The receiver's system has taken the message. Opens the copy if that has not happened yet."""
 
     opening: Opening
+    terms: ReceptionTerms
+
+
+class NoteReceptionOverdue(Command):
+    """The time to receive the copy has passed, if it has."""
+
+
+class NoteDeliveryRefused(Command):
+    """The receiver's system will not take a message of the sender's, for a reason (a public code).
+
+    `opening` comes with the document itself: its copy may not be open yet.
+    """
+
+    undelivered: Undelivered
+    reason: str
+    opening: Opening | None = None
 
 
 class Report(Command):
-    """What every status report brings; `agency` reports it."""
+    """What every status report brings; `agency` reports it.
+
+    `acts_for` are the others in whose name it may: those whose place it took, units below it.
+    """
 
     agency: str
+    acts_for: tuple[str, ...] = ()
     note: str = Field(default="", max_length=REASON_CHARS)
     reported_at: AwareDatetime | None = None
     staff: Personal[StaffContact] | None = None
+
+    def speaks_for(self, code: str) -> bool:
+        """Whether it may be reported in this agency's name."""
+        return code in (self.agency, *self.acts_for)
 
 
 class RefuseReception(Report):
@@ -157,6 +207,8 @@ Progress = AcceptReception | AssignCopy | StartProcessing | CompleteProcessing
 CopyCommand = (
     OpenCopy
     | NoteArrival
+    | NoteReceptionOverdue
+    | NoteDeliveryRefused
     | RefuseReception
     | Progress
     | RequestRecall
@@ -171,7 +223,9 @@ class Copy(Value):
     """How far the copy has come, whether its sender wants it back, and which order waits.
 
     `settled` is the answer to the last order that was answered, `edition` the last one ordered,
-    `arrival` the number and the year under which the receiver registered it.
+    `arrival` the number and the year under which the receiver registered it. `undelivered` is what
+    the receiver's system would not take last, and why, until it is seen to have arrived after all.
+    `due_at` is the last moment to receive it, `overdue` whether that passed, as has been said.
     """
 
     status: Status = "absent"
@@ -180,7 +234,10 @@ class Copy(Value):
     edition: int = 0
     arrival: tuple[int, int] | None = None
     settled: Literal["none", "agreed", "refused"] = "none"
+    undelivered: CopyDeliveryRefused | None = None
     opening: Opening | None = None
+    due_at: AwareDatetime | None = None
+    overdue: bool = False
 
     @property
     def asked_back(self) -> bool:
@@ -256,11 +313,23 @@ def decide(command: CopyCommand, state: Copy) -> list[AnyCopyEvent]:
         StatusGoesBack, ReceptionWasRefused, CopyWasRecalled, RecallPending, NoRecallPending: the
             state table does not allow it.
     """
+    answer = _answer(command, state)
+    if answer or isinstance(command, NoteReceptionOverdue):
+        # Said before anything else happens, so that it is said whether or not somebody watched.
+        return [*_overdue(command, state), *answer]
+    return []
+
+
+def _answer(command: CopyCommand, state: Copy) -> list[AnyCopyEvent]:
     match command:
         case OpenCopy():
             return [_opened(command)] if state.status == "absent" else []
         case NoteArrival():
             return _arrival(command, state)
+        case NoteReceptionOverdue():
+            return []
+        case NoteDeliveryRefused():
+            return _undelivered(command, state)
         case RefuseReception():
             return _refusal(command, state)
         case AcceptReception() | AssignCopy() | StartProcessing() | CompleteProcessing():
@@ -279,10 +348,46 @@ def _opened(command: OpenCopy | NoteArrival) -> CopyOpened:
 
 def _arrival(command: NoteArrival, state: Copy) -> list[AnyCopyEvent]:
     opening = state.opening or command.opening
-    arrived = CopyArrived(at=command.at, **_between(opening))
+    due_at = command.terms.due(command.at, urgent=opening.urgent)
+    arrived = CopyArrived(at=command.at, due_at=due_at, **_between(opening))
     if state.status == "absent":
         return [_opened(command), arrived]
     return [arrived] if state.status == "opened" else []
+
+
+def _undelivered(command: NoteDeliveryRefused, state: Copy) -> list[AnyCopyEvent]:
+    opening = state.opening or command.opening
+    if opening is None:
+        raise CopyUnknown
+    waits = {
+        "document": state.status in {"absent", "opened"},
+        "order": state.change is not None,
+        "recall": state.recall == "asked",
+    }
+    refused = CopyDeliveryRefused(
+        undelivered=command.undelivered,
+        about=command.origin.causation,
+        reason=command.reason,
+        at=command.at,
+        **_between(opening),
+    )
+    known = state.undelivered and state.undelivered.model_copy(update={"at": command.at})
+    # What was answered by another road has arrived, whatever became of this message.
+    if known == refused or not waits[command.undelivered]:
+        return []
+    if state.status == "absent":
+        return [CopyOpened(at=command.at, **opening.model_dump()), refused]
+    return [refused]
+
+
+def _overdue(command: CopyCommand, state: Copy) -> list[AnyCopyEvent]:
+    """That it is late, if it is and nobody has said so. Who is asked for it back need not act."""
+    if state.opening is None or state.due_at is None or command.at <= state.due_at:
+        return []
+    if state.status != "arrived" or state.asked_back or state.overdue:
+        return []
+    between = _between(state.opening)
+    return [CopyReceptionOverdue(at=command.at, due_at=state.due_at, **between)]
 
 
 def _refusal(command: RefuseReception, state: Copy) -> list[AnyCopyEvent]:
@@ -327,7 +432,7 @@ def _progress(command: Progress, state: Copy) -> list[AnyCopyEvent]:
 
 def _recall(command: RequestRecall, state: Copy) -> list[AnyCopyEvent]:
     opening = _known(state)
-    if command.agency != opening.sender:
+    if not command.speaks_for(opening.sender):
         raise NotYourCopy
     if state.status == "reception_refused":
         raise ReceptionWasRefused
@@ -387,7 +492,7 @@ def _known(state: Copy) -> Opening:
 
 def _receivers(command: Report, state: Copy) -> Opening:
     opening = _known(state)
-    if command.agency != opening.receiver:
+    if not command.speaks_for(opening.receiver):
         raise NotYourCopy
     return opening
 
@@ -416,14 +521,25 @@ def _status(
     )
 
 
-def evolve(state: Copy, event: AnyCopyEvent) -> Copy:  # noqa: PLR0912 -- one row for each event.
+def evolve(state: Copy, event: AnyCopyEvent) -> Copy:
     """The copy after `event`."""
+    after = _evolve(state, event)
+    if state.undelivered and has_arrived(state.undelivered.undelivered, event):
+        return after.model_copy(update={"undelivered": None})
+    return after
+
+
+def _evolve(state: Copy, event: AnyCopyEvent) -> Copy:  # noqa: C901, PLR0912 -- a row each.
     match event:
         case CopyOpened():
             fields = Opening.model_fields.keys()
             return Copy(status="opened", opening=Opening(**event.model_dump(include=set(fields))))
         case CopyArrived():
-            return _moved(state, "arrived")
+            return _moved(state, "arrived").model_copy(update={"due_at": event.due_at})
+        case CopyReceptionOverdue():
+            return state.model_copy(update={"overdue": True})
+        case CopyDeliveryRefused():
+            return state.model_copy(update={"undelivered": event})
         case CopyReceptionRefused():
             return _moved(state, "reception_refused").model_copy(update={"change": None})
         case CopyReceived():
@@ -436,12 +552,11 @@ def evolve(state: Copy, event: AnyCopyEvent) -> Copy:  # noqa: PLR0912 -- one ro
             return _moved(state, "processing")
         case CopyCompleted():
             return _moved(state, "completed")
-        case CopyRecallRequested():
-            return state.model_copy(update={"recall": "asked"})
+        case CopyRecallRequested() | CopyRecallRefused():
+            asked = isinstance(event, CopyRecallRequested)
+            return state.model_copy(update={"recall": "asked" if asked else "refused"})
         case CopyRecallAgreed():
             return state.model_copy(update={"status": "recalled", "recall": "none", "change": None})
-        case CopyRecallRefused():
-            return state.model_copy(update={"recall": "refused"})
         case CopyChangeOrdered():
             # To give it back is ordered: a recall that waits is answered with that.
             recall = "none" if event.change in GIVEN_BACK else state.recall

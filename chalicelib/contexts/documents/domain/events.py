@@ -15,7 +15,11 @@ from chalicelib.privacy.personal import Personal
 
 
 class Party(Value):
-    """An agency as the message names it: its code, canonical and as given, and its office."""
+    """An agency as the message names it: its code, canonical and as given, and its office.
+
+    `in_place_of` are the agencies it took the place of that the message names; `as_given` is then
+    the code of one of those, unless the message names the agency itself as well.
+    """
 
     code: str
     as_given: str
@@ -26,6 +30,7 @@ class Party(Value):
     telephone: str = ""
     fax: str = ""
     website: str = ""
+    in_place_of: tuple[str, ...] = ()
 
 
 class StaffContact(Value):
@@ -52,6 +57,38 @@ class Attachment(Value):
     media_type: str
     size: int
     sha256: str
+
+
+class SignatureReport(Value):
+    """What was found of one electronic signature when the document came in.
+
+    `about` is `message` or the SHA-256 of the attachment that holds it. `covers` is what was
+    signed: the whole `message`, its `envelope` without the files, a `file`, or an earlier
+    `revision` of it.
+    `reason` says why it is not `valid`. `organisation` is the signer's as a trusted authority
+    certified it, "" unless the signature is valid. `signed_at` is the signer's own claim.
+    """
+
+    about: str
+    verdict: Literal["valid", "invalid", "unverifiable", "too_weak"]
+    reason: str = ""
+    covers: str = ""
+    algorithm: str = ""
+    certificate_sha256: str = ""
+    organisation: str = ""
+    signed_at: AwareDatetime | None = None
+
+
+class Original(Value):
+    """The edXML message as it came, kept sealed: evidence of what the sender said.
+
+    `sha256` (hex) is that of the sealed bytes, `size` (bytes) that of the message; the key of
+    `subject` opens it.
+    """
+
+    sha256: str
+    size: int
+    subject: str
 
 
 class Answered(Value):
@@ -115,10 +152,12 @@ class Replaced(Value):
 class DocumentSent(Event):
     """An agency handed a document to the axis for its receivers.
 
+    `sent_by` is the hub that handed it over for the sender, a unit below it; "": the sender itself.
+
     Rule: Decision 28/2018/QĐ-TTg: a document signed and sent this way has the paper's legal value.
     """
 
-    version = 2
+    version = 3
     type: Literal["document.sent"] = "document.sent"
     document: str
     official: OfficialDocument
@@ -129,8 +168,11 @@ class DocumentSent(Event):
     reason: str = ""
     replaces: tuple[Replaced, ...] = ()
     hops: tuple[Hop, ...] = ()
+    sent_by: str = ""
     staff: Personal[StaffContact] | None = None
     warnings: tuple[str, ...] = ()
+    signatures: tuple[SignatureReport, ...] = ()
+    original: Original | None = None
     at: AwareDatetime
 
 
@@ -158,6 +200,7 @@ class DocumentAmended(Event):
     Rule: QCVN 102:2016/BTTTT, BussinessDocType 2; Decision 28/2018/QĐ-TTg.
     """
 
+    version = 2
     type: Literal["document.amended"] = "document.amended"
     document: str
     sender: Party
@@ -170,6 +213,8 @@ class DocumentAmended(Event):
     reason: str = ""
     staff: Personal[StaffContact] | None = None
     warnings: tuple[str, ...] = ()
+    signatures: tuple[SignatureReport, ...] = ()
+    original: Original | None = None
     at: AwareDatetime
 
 
@@ -187,8 +232,29 @@ class DocumentReplaced(Event):
     at: AwareDatetime
 
 
+class DocumentRelayed(Event):
+    """A hub that has the document passed it on to units of its own; each answers the first sender.
+
+    `by` is the hub, `hops` all the systems that the document has passed, the hub last.
+
+    Rule: QCVN 102:2016/BTTTT, TraceHeaderList.
+    """
+
+    type: Literal["document.relayed"] = "document.relayed"
+    document: str
+    by: str
+    sender: Party
+    reference: str
+    subject: str
+    urgent: bool = False
+    receivers: tuple[Party, ...]
+    hops: tuple[Hop, ...]
+    warnings: tuple[str, ...] = ()
+    at: AwareDatetime
+
+
 DocumentEvent = Annotated[
-    DocumentSent | DocumentRevoked | DocumentAmended | DocumentReplaced,
+    DocumentSent | DocumentRevoked | DocumentAmended | DocumentReplaced | DocumentRelayed,
     Field(discriminator="type"),
 ]
 """The events of a document's stream."""
@@ -221,6 +287,29 @@ class CopyOpened(CopyEvent):
     receiver_as_given: str
 
 
+Undelivered = Literal["document", "order", "recall"]
+"""What could not be delivered: the document itself, an order about it, or a wish to have it back
+(status 13)."""
+
+
+class CopyDeliveryRefused(CopyEvent):
+    """The receiver's system will not take what the sender sent; nobody there has seen it.
+
+    It is no status of the receiver's. `about` is the commit (`stream@number`) whose message was
+    refused. `reason` is the system's answer, an HTTP status with the public code it gave
+    (`422 type-unknown`), or the axis's own: `not-composed`, `abandoned` (an operator gave it up).
+    Unless it is abandoned an operator may yet have it posted again.
+
+    Rule: RFC 9110, section 15.5: a 4xx speaks of what was sent. QCVN 102:2016/BTTTT has no status
+    for it.
+    """
+
+    type: Literal["copy.delivery_refused"] = "copy.delivery_refused"
+    undelivered: Undelivered
+    about: str
+    reason: str
+
+
 class CopyStatus(CopyEvent):
     """A processing status. `note` and `reported_at` are the reporting agency's own."""
 
@@ -233,11 +322,30 @@ class CopyStatus(CopyEvent):
 class CopyArrived(CopyStatus):
     """Status 01: the copy is in the receiver's system; no clerk has acted yet.
 
+    `due_at` is the last moment to receive, refuse or give it back, by the working time and the
+    terms of that day; None on copies that arrived before there were any.
+
     Rule: QCVN 102:2016/BTTTT, processing status 01.
     """
 
+    version = 2
     type: Literal["copy.arrived"] = "copy.arrived"
     code = "01"
+    due_at: AwareDatetime | None = None
+
+
+class CopyReceptionOverdue(CopyEvent):
+    """The receiver let the time to receive its copy pass: it did nothing with it until `due_at`.
+
+    It is said once of a copy, at the latest when the receiver does act. It is no status of the
+    receiver's: the copy stays arrived (01).
+
+    Rule: Decree 30/2020/NĐ-CP, art. 23: what comes in is passed on the same day, at the latest the
+    next working day; what is urgent at once.
+    """
+
+    type: Literal["copy.reception_overdue"] = "copy.reception_overdue"
+    due_at: AwareDatetime
 
 
 class CopyReceptionRefused(CopyStatus):
@@ -379,5 +487,34 @@ AnyCopyStatus = (
     | CopyChangeRefused
 )
 AnyCopyEvent = Annotated[
-    CopyOpened | AnyCopyStatus | CopyChangeOrdered, Field(discriminator="type")
+    CopyOpened | CopyDeliveryRefused | CopyReceptionOverdue | AnyCopyStatus | CopyChangeOrdered,
+    Field(discriminator="type"),
 ]
+
+
+def has_acted(event: AnyCopyEvent) -> bool:
+    """Whether the receiver has the copy in hand with `event`, or no longer has it at all."""
+    match event:
+        case CopyReceived() | CopyAssigned() | CopyProcessingStarted() | CopyCompleted():
+            return True
+        case CopyReceptionRefused() | CopyRecallAgreed():
+            return True
+        case CopyChangeAgreed():
+            return event.change != "amendment"
+        case _:
+            return False
+
+
+def has_arrived(what: Undelivered, event: AnyCopyEvent) -> bool:
+    """Whether `event` shows that what could not be delivered reached its receiver after all."""
+    match event:
+        case CopyRecallAgreed() | CopyRecallRefused():
+            return what == "recall"
+        case CopyChangeAgreed() | CopyChangeRefused():
+            return what == "order"
+        case CopyOpened() | CopyDeliveryRefused() | CopyRecallRequested() | CopyChangeOrdered():
+            return False
+        case CopyReceptionOverdue():
+            return False  # It had arrived before.
+        case _:
+            return what == "document"

@@ -3,8 +3,7 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-HANOI = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
-"""Vietnam has kept UTC+7 without summer time since 1975: a fixed offset needs no zone database."""
+from chalicelib.working_time import HANOI
 
 _DATE = re.compile(
     r"(?:(?P<y>\d{4})(?P<s>[/-])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})"

@@ -4,7 +4,6 @@ Real messages vary. What can be understood is read, and what is odd is noted in 
 missing or contradicts the standard is refused by the path of the element at fault.
 """
 
-import mimetypes
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
@@ -13,6 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from pydantic import ValidationError
 
+from chalicelib.contexts.documents.content_types import type_of
 from chalicelib.contexts.documents.edxml.dates import read_date, read_moment
 from chalicelib.contexts.documents.edxml.errors import (
     AttachmentInvalid,
@@ -50,17 +50,6 @@ MAX_WARNINGS = 100
 _ORGAN_ID = re.compile(
     r"[0-9A-Z]{2,3}\.[0-9A-Z]{2}\.[0-9A-Z]{2}\.[A-Z]\d{2}|[A-Z]\d{2}(?:\.[0-9A-Z]{2,3})*"
 )
-# The system's own list of types differs from machine to machine; Python's is the same everywhere.
-_TYPES = mimetypes.MimeTypes()
-for _ending, _type in {
-    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-    ".odt": "application/vnd.oasis.opendocument.text",
-    ".rtf": "application/rtf",
-    ".edxml": "application/xml",
-}.items():
-    _TYPES.add_type(_type, _ending)
 
 V = TypeVar("V", bound=Value)
 _Row = tuple[Node | None, tuple[str, str]]
@@ -97,7 +86,9 @@ class _Reading:
                 detail = "A status message carries no files."
                 raise AttachmentInvalid(detail, field=carried[0].element.path)
             return self._status(header)
-        return self._document(header, outer, self._attachments(root, envelope, carried))
+        document = self._document(header, outer, self._attachments(root, envelope, carried))
+        signed = any(node.tag in {"Signature", "foreign.Signature"} for node in root.walk())
+        return document.model_copy(update={"signed": signed})
 
     def _document(
         self, header: Node, outer: Node, attachments: tuple[AttachmentPart, ...]
@@ -129,7 +120,6 @@ class _Reading:
             replacements=self._replacements(business) if business else (),
             staff=self._optional(StaffContact, business.child("StaffInfo")) if business else None,
             attachments=attachments,
-            signed=any(node.tag in {"Signature", "foreign.Signature"} for node in outer.children),
         )
         if not business:
             self._warn("bussiness-missing", outer, "TraceHeaderList/Bussiness")
@@ -258,7 +248,7 @@ class _Reading:
             AttachmentPart,
             ((reference, row) for row in REFERENCE_ELEMENTS),
             name="" if name in {".", ".."} else name,
-            media_type=_TYPES.guess_type(name)[0] or "application/octet-stream",
+            media_type=type_of(name) or "application/octet-stream",
             size=file.size,
             sha256=file.sha256,
         )

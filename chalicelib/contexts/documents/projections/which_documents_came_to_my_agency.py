@@ -1,6 +1,6 @@
 """Which documents came to my agency, and what have we reported about each?"""
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import AwareDatetime
 
@@ -10,8 +10,12 @@ from chalicelib.contexts.documents.domain.events import (
     CopyChangeAgreed,
     CopyChangeOrdered,
     CopyChangeRefused,
+    CopyDeliveryRefused,
     CopyOpened,
     CopyReceived,
+    CopyReceptionOverdue,
+    DocumentAmended,
+    has_acted,
 )
 from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
@@ -35,10 +39,23 @@ class ReceivedDocument(Value):
     arrival_year: int | None = None
     sent_at: AwareDatetime
     reported_at: AwareDatetime | None = None
+    due_at: AwareDatetime | None = None
+    overdue: bool = False
 
 
-def evolve(row: ReceivedDocument | None, event: AnyCopyEvent) -> ReceivedDocument | None:
-    """The row after an event of the copy."""
+def keys(event: AnyCopyEvent | DocumentAmended) -> list[str]:
+    """The copy's row; of another edition, the rows of all whom it concerns."""
+    if isinstance(event, DocumentAmended):
+        return [f"copy-{event.document}.{code}" for code in event.concerned]
+    return [f"copy-{event.document}.{event.receiver}"]
+
+
+def evolve(
+    row: ReceivedDocument | None, event: AnyCopyEvent | DocumentAmended
+) -> ReceivedDocument | None:
+    """The row after an event of the copy, or another edition of the document."""
+    if isinstance(event, DocumentAmended):
+        return row and row.model_copy(update={"subject": event.official.subject})
     if isinstance(event, CopyOpened):
         return ReceivedDocument(
             document=event.document,
@@ -49,8 +66,16 @@ def evolve(row: ReceivedDocument | None, event: AnyCopyEvent) -> ReceivedDocumen
             urgent=event.urgent,
             sent_at=event.at,
         )
+    if row and isinstance(event, CopyArrived):
+        row = row.model_copy(update={"due_at": event.due_at})
+    if row and has_acted(event):
+        row = row.model_copy(update={"overdue": False})
+    if isinstance(event, CopyReceptionOverdue):
+        return row and row.model_copy(update={"overdue": True})
     if row and isinstance(event, CopyArrived) and row.status:
         return row  # Asked back on its way: that it then arrived does not end the asking.
+    if isinstance(event, CopyDeliveryRefused):
+        return row  # Nobody here has seen it: it is its sender's concern.
     if isinstance(event, CopyChangeOrdered):
         return row and row.model_copy(update={"change": event.change})
     reported: dict[str, Any] = {"status": event.code, "reported_at": event.at}
@@ -64,4 +89,11 @@ def evolve(row: ReceivedDocument | None, event: AnyCopyEvent) -> ReceivedDocumen
     return row and row.model_copy(update=reported)
 
 
-answer = Projection(ReceivedDocument, AnyCopyEvent, evolve, by="receiver", sort="sent_at")
+answer: Projection[Any] = Projection(
+    ReceivedDocument,
+    get_args(AnyCopyEvent)[0] | DocumentAmended,
+    evolve,
+    by="receiver",
+    sort="sent_at",
+    keys=keys,
+)

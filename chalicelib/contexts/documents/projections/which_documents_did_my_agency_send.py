@@ -12,12 +12,19 @@ from chalicelib.contexts.documents.domain.events import (
     CopyChangeAgreed,
     CopyChangeOrdered,
     CopyChangeRefused,
+    CopyDeliveryRefused,
+    CopyEvent,
     CopyOpened,
+    CopyReceptionOverdue,
     DocumentAmended,
     DocumentEvent,
+    DocumentRelayed,
     DocumentReplaced,
     DocumentRevoked,
     DocumentSent,
+    Undelivered,
+    has_acted,
+    has_arrived,
 )
 from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
@@ -26,7 +33,8 @@ from chalicelib.projector.projection import Projection
 class SentDocument(Value):
     """A document by its sender. `statuses`: the last status code of each receiver that has one.
 
-    `revoked`: those from whom it was ordered back.
+    `revoked`: those from whom it was ordered back. `send_errors`: what a receiver's system would
+    not take, until it is seen to have arrived after all.
     """
 
     document: str
@@ -37,9 +45,11 @@ class SentDocument(Value):
     priority: int
     receivers: tuple[str, ...]
     statuses: dict[str, str] = Field(default_factory=dict)
+    send_errors: dict[str, Undelivered] = Field(default_factory=dict)
     edition: int = 1
     replaced_by: tuple[str, ...] = ()
     revoked: tuple[str, ...] = ()
+    overdue: tuple[str, ...] = ()
     sent_at: AwareDatetime
 
 
@@ -50,6 +60,11 @@ def keys(event: DocumentEvent | AnyCopyEvent) -> list[str]:
 
 def evolve(row: SentDocument | None, event: DocumentEvent | AnyCopyEvent) -> SentDocument | None:
     """The row after an event of the document or of one of its copies."""
+    if row and isinstance(event, CopyEvent):
+        row = row.model_copy(update={"send_errors": _standing(row.send_errors, event)})
+        if has_acted(event):
+            left = tuple(code for code in row.overdue if code != event.receiver)
+            row = row.model_copy(update={"overdue": left})
     match event:
         case DocumentSent():
             return SentDocument(
@@ -63,15 +78,22 @@ def evolve(row: SentDocument | None, event: DocumentEvent | AnyCopyEvent) -> Sen
                 sent_at=event.at,
             )
         case DocumentRevoked():
-            revoked = (*row.revoked, *event.receivers) if row else ()
-            return row and row.model_copy(update={"revoked": revoked})
+            # Who refused to give it back may be ordered to again.
+            revoked = dict.fromkeys((*row.revoked, *event.receivers) if row else ())
+            return row and row.model_copy(update={"revoked": tuple(revoked)})
         case DocumentAmended():
             return row and _amended(row, event)
         case DocumentReplaced():
             later = (*row.replaced_by, event.by) if row else ()
             return row and row.model_copy(update={"replaced_by": later})
-        case CopyOpened() | CopyChangeOrdered():
+        case DocumentRelayed():
+            units = tuple(party.code for party in event.receivers)
+            return row and row.model_copy(update={"receivers": (*row.receivers, *units)})
+        case CopyOpened() | CopyChangeOrdered() | CopyDeliveryRefused():
             return row
+        case CopyReceptionOverdue():
+            late = (*row.overdue, event.receiver) if row else ()
+            return row and row.model_copy(update={"overdue": late})
         case CopyChangeAgreed() | CopyChangeRefused() if event.change == "amendment":
             return row  # It says nothing of how far the work on the document is.
         case CopyArrived() if row and event.receiver in row.statuses:
@@ -80,6 +102,16 @@ def evolve(row: SentDocument | None, event: DocumentEvent | AnyCopyEvent) -> Sen
             return row and row.model_copy(
                 update={"statuses": row.statuses | {event.receiver: event.code}}
             )
+
+
+def _standing(errors: dict[str, Undelivered], event: AnyCopyEvent) -> dict[str, Undelivered]:
+    """The receivers whose system would not take something, after an event of one's copy."""
+    code = event.receiver
+    if isinstance(event, CopyDeliveryRefused):
+        return errors | {code: event.undelivered}
+    if code in errors and has_arrived(errors[code], event):
+        return {one: what for one, what in errors.items() if one != code}
+    return errors
 
 
 def _amended(row: SentDocument, event: DocumentAmended) -> SentDocument:
@@ -94,7 +126,15 @@ def _amended(row: SentDocument, event: DocumentAmended) -> SentDocument:
 
 
 Events = (
-    DocumentSent | DocumentRevoked | DocumentAmended | DocumentReplaced | CopyOpened | AnyCopyStatus
+    DocumentSent
+    | DocumentRevoked
+    | DocumentAmended
+    | DocumentReplaced
+    | DocumentRelayed
+    | CopyOpened
+    | CopyDeliveryRefused
+    | CopyReceptionOverdue
+    | AnyCopyStatus
 )
 answer: Projection[Any] = Projection(
     SentDocument, Events, evolve, by="sender", sort="sent_at", keys=keys

@@ -11,6 +11,7 @@ from chalicelib.contexts.agencies.domain.events import (
     AgencyDissolved,
     AgencyEvent,
     AgencyMerged,
+    AgencyMoved,
     AgencyRegistered,
     AgencyRenamed,
     AgencySystemKeysRotated,
@@ -53,7 +54,8 @@ class Participant(Value):
     """An agency that is registered, under its latest name, with the keys of each of its systems.
 
     It is valid from `valid_from` to `valid_to`, both days within; None is not known to be bounded.
-    After that `successor`, if there is one, takes its place. `mailbox` is the system that takes its
+    After that `successor`, if there is one, takes its place. `parents` are the agencies it belonged
+    to, each with its first day (None: from the beginning). `mailbox` is the system that takes its
     documents.
     """
 
@@ -62,6 +64,7 @@ class Participant(Value):
     valid_from: date | None = None
     valid_to: date | None = None
     successor: str | None = None
+    parents: tuple[tuple[date | None, str | None], ...] = ()
     systems: dict[str, Keys] = Field(default_factory=dict)
     mailbox: str | None = None
     listed: Literal["all"] = "all"
@@ -70,6 +73,11 @@ class Participant(Value):
     def locked(self) -> bool:
         """Whether the system that takes the agency's documents is locked."""
         return self.mailbox is not None and self.systems[self.mailbox].locked
+
+    def parent(self, on: date) -> str | None:
+        """The agency it belongs to on that day."""
+        known = [code for since, code in self.parents if since is None or since <= on]
+        return known[-1] if known else None
 
     def active(self, on: date) -> bool:
         """Whether the agency's code is good on that day."""
@@ -86,7 +94,11 @@ def evolve(row: Participant | None, event: AgencyEvent) -> Participant | None:
                 name=event.name,
                 valid_from=event.valid_from,
                 valid_to=event.valid_to,
+                parents=((None, event.parent),) if event.parent else (),
             )
+        case AgencyMoved():
+            place = (event.effective_on, event.parent)
+            return row and row.model_copy(update={"parents": (*row.parents, place)})
         case AgencyRenamed():
             return row and row.model_copy(update={"name": event.name})
         case AgencyValidityCorrected():
@@ -145,6 +157,24 @@ def resolve(code: str, find: Callable[[str], Participant | None], on: date) -> s
             return None
         code = row.successor
     return None
+
+
+def is_below(code: str, above: str, find: Callable[[str], Participant | None], on: date) -> bool:
+    """Whether the agency is a unit of `above` on that day, directly or through others.
+
+    Units of an agency that was merged are its successor's until they are moved.
+    """
+    walked = set[str]()
+    while code not in walked:
+        walked.add(code)
+        row = find(code)
+        parent = row.parent(on) if row else None
+        if parent is None:
+            return False
+        code = resolve(parent, find, on) or parent
+        if code == above:
+            return True
+    return False
 
 
 answer = Projection(Participant, AgencyEvent, evolve, by="listed", sort="code")

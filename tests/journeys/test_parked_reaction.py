@@ -1,0 +1,40 @@
+"""What was set aside because a reaction failed is seen by the operator, and released."""
+
+from datetime import UTC, datetime
+
+from journeys.journey import id_of, until
+
+from chalicelib.projector.aside import Aside, SetAside
+
+
+def test_a_released_case_is_carried_out_and_is_gone(journey):
+    sender, receiver = journey.join(), journey.join()
+    sent = journey.send(sender, [receiver])
+    journey.told(sender, id_of(sent), "01")
+    # As if opening the copy had failed: that it was opened does no harm.
+    aside = SetAside(journey.client("dynamodb"), journey.name("ParkedTable"))
+    stream = f"document-{id_of(sent)}"
+    one = Aside(
+        stream=stream,
+        commit=1,
+        position=journey.history.positions([(stream, 1)])[stream, 1],
+        reaction="open-copies",
+        error="DemoError",
+        since=datetime.now(UTC),
+    )
+    aside.put(one)
+
+    def listed():
+        items = journey.api.get("/reactions/parked", role="auditor")["items"]
+        return [item for item in items if item["stream"] == stream]
+
+    assert [(item["error"], item["released"]) for item in listed()] == [("DemoError", False)]
+    assert journey.api.get("/status", role="auditor")["reactions"]["parked"] >= 1
+
+    path = f"/reactions/parked/{stream}/release"
+    assert journey.api.call("POST", path, role="administrator").status == 202
+    until("the case to be carried out", lambda: not listed())
+    journey.refused(
+        404, "reaction-not-parked", journey.api.call, "POST", path, role="administrator"
+    )
+    journey.told(sender, id_of(sent), "01")
