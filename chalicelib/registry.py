@@ -28,11 +28,33 @@ from chalicelib.contexts.documents.projections import (
     who_takes_part,
 )
 from chalicelib.contexts.documents.register import Register
+from chalicelib.contexts.dossiers import components, desk, procedures, public, questions, sync
+from chalicelib.contexts.dossiers import letters as dossier_letters
+from chalicelib.contexts.dossiers import messages as portal
+from chalicelib.contexts.dossiers import reactions as following
+from chalicelib.contexts.dossiers import routes as dossiers
+from chalicelib.contexts.dossiers.configured import configuration, terms
+from chalicelib.contexts.dossiers.forms import routes as forms
+from chalicelib.contexts.dossiers.notices import routes as notices
+from chalicelib.contexts.dossiers.projections import (
+    how_many_dossiers_were_there,
+    what_changed_in_the_catalogue,
+    what_is_an_agency_called,
+    what_is_late,
+    what_waits_at_my_desk,
+    where_is_my_dossier,
+    which_agencies_offer_a_procedure,
+    which_dossiers_are_mine,
+    which_dossiers_are_registered,
+    which_dossiers_fall_due,
+    which_procedures_are_there,
+    which_procedures_does_an_agency_offer,
+)
 from chalicelib.contexts.operations import inbox
 from chalicelib.contexts.operations import routes as operations
 from chalicelib.correspondence import Correspondence, Follow, Mail
 from chalicelib.delivery.address import Address
-from chalicelib.delivery.outbox import Message
+from chalicelib.delivery.outbox import Message, Notice, Routing
 from chalicelib.http.identity import identity
 from chalicelib.http.resource import Resource
 from chalicelib.kernel import Event, Origin
@@ -71,16 +93,44 @@ PROJECTIONS: list[Projection[Any]] = [
     which_documents_came_to_my_agency.answer,
     which_documents_answer_this_one.answer,
     where_is_my_document.answer,
+    which_procedures_are_there.answer,
+    what_changed_in_the_catalogue.answer,
+    which_agencies_offer_a_procedure.answer,
+    which_procedures_does_an_agency_offer.answer,
+    what_is_an_agency_called.answer,
     which_copies_await_reception.answer,
+    where_is_my_dossier.answer,
+    which_dossiers_are_mine.answer,
+    what_waits_at_my_desk.answer,
+    what_is_late.answer,
+    which_dossiers_fall_due.answer,
+    which_dossiers_are_registered.answer,
+    how_many_dossiers_were_there.answer,
 ]
+
+
+@wraps(following.react)
+def _follow_dossiers(event: following.EVENTS, origin: Origin) -> Iterable[Follow]:
+    """What follows in dossiers, under this deployment's calendar and limits."""
+    return following.react(event, origin, **terms())
+
+
+@wraps(following.fall_due)
+def _fall_due(row: Any, origin: Origin) -> Follow:
+    """What follows when a dossier's time has come, under the same."""
+    return following.fall_due(row, origin, **terms())
+
 
 REACTIONS: list[Reaction] = [
     Reaction("reorganise", event_types(reorganisations.EVENTS), reorganisations.react),
+    # Before the documents': a question waits for its answers before it is sent.
+    Reaction("follow-dossiers", event_types(following.EVENTS), _follow_dossiers),
     Reaction("open-copies", event_types(reactions.EVENTS), reactions.react),
 ]
 
 DEADLINES: list[Deadline] = [
     Deadline("reception", which_copies_await_reception.answer, "due", reactions.reception_overdue),
+    Deadline("appointment", which_dossiers_fall_due.answer, "due", _fall_due),
 ]
 
 
@@ -92,6 +142,18 @@ def _arrived(message: Message, event: Any, origin: Origin) -> Follow | None:
     return messages.delivered(message, event, origin, terms)
 
 
+@wraps(portal.route)
+def _portal_hears(_stream: str, event: Any) -> Iterable[Notice]:
+    """What this deployment's portal hears of, if it has one."""
+    return portal.route(event, configuration().portal)
+
+
+@wraps(portal.delivered)
+def _portal_knows(_message: Message, event: Any, origin: Origin) -> Follow:
+    """What it means that the portal has taken it, under this deployment's calendar and limits."""
+    return portal.delivered(event, origin, **terms())
+
+
 CORRESPONDENCE: list[Correspondence] = [
     Correspondence(
         event_types(messages.Told),
@@ -99,6 +161,13 @@ CORRESPONDENCE: list[Correspondence] = [
         letters.compose,
         _arrived,
         messages.refused,
+    ),
+    Correspondence(
+        event_types(portal.Told),
+        Routing(portal.Told, _portal_hears),
+        dossier_letters.compose,
+        _portal_knows,
+        portal.refused,
     ),
 ]
 
@@ -126,6 +195,15 @@ MAIL = Mail(CORRESPONDENCE, address)
 RESOURCES: list[Resource] = [
     agencies.routes,
     documents.routes,
+    dossiers.routes,
+    desk.routes,
+    components.routes,
+    procedures.routes,
+    public.routes,
+    questions.routes,
+    sync.routes,
+    forms.routes,
+    notices.routes,
     operations.routes,
     inbox.resource(MAIL.deliverer),
 ]

@@ -31,6 +31,7 @@ from chalicelib.delivery.parking import Parking
 from chalicelib.delivery.send import Sender
 from chalicelib.delivery.signatures import secret_bytes
 from chalicelib.eventstore.dynamodb import DynamoShelf
+from chalicelib.eventstore.numbers import Numbers
 from chalicelib.eventstore.store import EventStore
 from chalicelib.handle import Stale
 from chalicelib.history.pages import DynamoHistory
@@ -85,6 +86,11 @@ def calendar() -> Calendar:
     return Calendar.model_validate_json(os.environ.get("CALENDAR", "{}"))
 
 
+def configured(name: str) -> str:
+    """What the deployment leaves to one context, as JSON; `{}` if it says nothing."""
+    return os.environ.get(name, "{}")
+
+
 def now() -> datetime:
     """The time (UTC)."""
     return datetime.now(UTC)
@@ -96,7 +102,8 @@ def client(service: str) -> Any:
     config = Config(
         connect_timeout=3,
         read_timeout=20,
-        retries={"mode": "standard", "max_attempts": 4},
+        # What may have been sent is not sent again: a person would read it twice.
+        retries={"mode": "standard", "max_attempts": 1 if service == "ses" else 4},
         signature_version="s3v4" if service == "s3" else None,
         s3={"addressing_style": "path"} if service == "s3" else None,
     )
@@ -209,6 +216,12 @@ def event_store() -> EventStore:
         content_bucket(),
     )
     return EventStore(shelf, RELEASE, vault().seal, now)
+
+
+@cache
+def numbers() -> Numbers:
+    """Series of numbers that may be skipped."""
+    return Numbers(client("dynamodb"), table("counters"))
 
 
 @cache

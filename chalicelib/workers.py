@@ -18,6 +18,8 @@ from chalice.app import Blueprint
 
 from chalicelib import registry, runtime
 from chalicelib.contexts.documents.intake import Job, take_in
+from chalicelib.contexts.dossiers import catalogue_import
+from chalicelib.contexts.dossiers.notices.notify import notifier
 from chalicelib.correspondence import events_of, origin_of
 from chalicelib.delivery.outbox import FOLLOWER as OUTBOX
 from chalicelib.delivery.standing import standings
@@ -144,13 +146,34 @@ def deliver(event: dict[str, Any], context: Any) -> Failures:
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in unserved]}
 
 
-@workers.lambda_function(name="intake")
-def intake(event: dict[str, Any], _context: Any) -> Failures:
-    """Read large edXML messages that were uploaded."""
-    for record in event["Records"]:
-        job = Job.model_validate_json(record["body"])
-        take_in(job, lambda refusal: dict(json.loads(refused(refusal).body)))
+@workers.lambda_function(name="notify")
+def notify(_event: dict[str, Any], context: Any) -> Failures:
+    """Tell applicants what happened to their dossiers: when the schedule rings, and once."""
+
+    def over() -> bool:
+        return bool(context.get_remaining_time_in_millis() < DELIVER_RESERVE_S * 1000)
+
+    telling = notifier()
+    telling.follow(runtime.reader(), Run(runtime.checkpoints()), over)
+    telling.send(over)
     return _no_failures()
+
+
+@workers.lambda_function(name="intake")
+def intake(event: dict[str, Any], context: Any) -> Failures:
+    """Read large edXML messages that were uploaded, and enter tables of procedures."""
+    for record in event["Records"]:
+        if "catalogue" in json.loads(record["body"]):
+            table = catalogue_import.Job.model_validate_json(record["body"])
+            catalogue_import.run(table, _problem, lambda: _short_of_time(context))
+            continue
+        job = Job.model_validate_json(record["body"])
+        take_in(job, _problem)
+    return _no_failures()
+
+
+def _problem(refusal: Refused) -> dict[str, Any]:
+    return dict(json.loads(refused(refusal).body))
 
 
 def _act_on_due(context: Any) -> None:

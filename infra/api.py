@@ -99,7 +99,11 @@ class Api:
         """Upload a file by link; what a document says of it."""
         said = {"name": name, "media_type": media_type, "size": len(content), "sha256": sha256}
         link = self.call("POST", "/uploads", role="system", agency=agency, body=said).body
+        self.put(link, content)
+        return said
+
+    def put(self, link: Json, content: bytes) -> None:
+        """Put a file where a link leads, with the headers that must go with it."""
         answer = self._http.request("PUT", link["url"], body=content, headers=link["headers"])
         if answer.status != 200:  # noqa: PLR2004 -- OK.
             raise Problem(answer.status, {"code": "upload-refused", "title": "S3 refused the file"})
-        return said

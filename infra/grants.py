@@ -100,9 +100,13 @@ GRANTS: dict[str, list[Statement]] = {
         _index("Outbox", "by_message"),
         _table("Attempts", "Query PutItem"),
         _table("Submissions", "GetItem PutItem"),
+        _table("Notices", "Query"),
         *_objects("GetObject PutObject", "bodies", "attachments", "originals", "rendered"),
         *_objects("GetObject", "trust"),
         *_staging("GetObject PutObject DeleteObject"),
+        # Each person's files in a folder of that person's, to be erased with them.
+        *_objects("GetObject PutObject", "components"),
+        _rings("Intake", "Deliver"),
         _rings("Intake", "Deliver", "React"),
     ],
     "Authorize": [],
@@ -149,6 +153,18 @@ GRANTS: dict[str, list[Statement]] = {
         _reads_queue("Deliver"),
         _rings("Deliver"),
     ],
+    "Notify": [
+        *_PERSONAL,
+        _table("History", "Query"),
+        _table("Events", "BatchGetItem"),
+        *_objects("GetObject", "bodies"),
+        _table("Checkpoints", "GetItem UpdateItem"),
+        _table("Notices", "PutItem"),
+        _index("Notices", "by_due"),
+        # SES itself lets only a verified sender send; the emulator knows no narrower resource.
+        _allow("ses", "SendEmail", "*"),
+        _reads_queue("Notify"),
+    ],
     "Intake": [
         *_COMMANDS,
         _NUMBERS,
@@ -161,6 +177,8 @@ GRANTS: dict[str, list[Statement]] = {
         *_objects("GetObject", "trust"),
         *_staging("GetObject DeleteObject"),
         _reads_queue("Intake"),
+        # A long table is entered in several turns.
+        _rings("Intake"),
     ],
 }
 

@@ -89,14 +89,17 @@ class LocalIssuer:
         role: Role,
         agency: str | None = None,
         *,
+        unit: str = "",
         ttl_seconds: int = 3600,
         acr: str = "2",
     ) -> str:
         """A signed token for `subject` in `role`, acting for `agency` (its code) if named.
 
-        `acr` is how surely the subject is known, 0 to 3.
+        `unit` is the agency's unit that an officer acts for, `acr` how surely the subject is known,
+        0 to 3.
         """
-        return sign(self._key, self.url, subject, role, agency, ttl_seconds=ttl_seconds, acr=acr)
+        more = {"unit": unit, "acr": acr}
+        return sign(self._key, self.url, subject, role, agency, ttl_seconds=ttl_seconds, **more)
 
     @cached_property
     def _key(self) -> ec.EllipticCurvePrivateKey:
@@ -128,8 +131,9 @@ def sign(
     *,
     ttl_seconds: int,
     acr: str,
+    unit: str = "",
 ) -> str:
-    """The token: standard claims, and ours (`role`, `agency`)."""
+    """The token: standard claims, and ours (`role`, `agency`, `unit`)."""
     now = int(time.time())
     claims = {
         "iss": issuer,
@@ -142,6 +146,8 @@ def sign(
     }
     if agency is not None:
         claims["agency"] = agency
+    if unit:
+        claims["unit"] = unit
     return jwt.encode(claims, key, ALGORITHM, headers={"kid": "local"})
 
 
@@ -151,6 +157,7 @@ def main() -> None:
     parser.add_argument("subject")
     parser.add_argument("role", choices=Role.__args__)  # type: ignore[attr-defined]  # typing hides it.
     parser.add_argument("agency", nargs="?", help="the agency's code")
+    parser.add_argument("--unit", default="", help="the unit of it that an officer acts for")
     parser.add_argument("--ttl-seconds", type=int, default=3600)
     options = parser.parse_args()
     try:
@@ -167,6 +174,7 @@ def main() -> None:
             options.agency,
             ttl_seconds=options.ttl_seconds,
             acr="2",
+            unit=options.unit,
         )
     )
 

@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,13 +28,19 @@ CHALICE_STAGE = "api"
 LIMIT_BYTES = 45 * 1024 * 1024
 KEPT = 3  # Older builds are removed; a deployment that is under way may still read the last ones.
 # The services our code calls. botocore describes four hundred; each worker unpacks what we ship.
-SERVICES = {"cloudwatch", "dynamodb", "events", "kms", "lambda", "logs", "s3", "sqs", "sts"}
+SERVICES = {"cloudwatch", "dynamodb", "events", "kms", "lambda", "logs", "s3", "ses", "sqs", "sts"}
 # Of the public holidays of the world, those of Viet Nam. The list of countries imports them all; an
 # empty one stands in its place, and the library loads the one country by its own name.
 COUNTRIES = "holidays/countries/__init__.py"
 HOLIDAYS = {COUNTRIES, "holidays/countries/vietnam.py", "holidays/locale/vi/LC_MESSAGES/VN.mo"}
-# pyHanko's own dependency for the system's trust list, which we never ask.
-UNUSED = {"oscrypto"}
+# What pyHanko reads the system's trust list with, which we never ask; what reportlab reads text
+# of unknown encoding with; its own fonts, none of which has Vietnamese letters.
+UNUSED = {"oscrypto", "charset_normalizer", "reportlab/fonts"}
+# reportlab imports Pillow for pictures, and our forms have none: its core is enough.
+PICTURES = re.compile(
+    r"PIL/_(?!imaging\.)\w+\.\S*so$"
+    r"|pillow\.libs/lib(?:avif|brotli|freetype|harfbuzz|lcms2|png|sharpyuv|webp)"
+)
 SOURCES = (".pyi", ".pyx", ".pxd", ".c", ".h", ".hash")  # What compiled modules were made of.
 CHALICE_PREFIX = "python/lib/python3.11/site-packages/"
 
@@ -126,7 +133,7 @@ def _needed(name: str) -> bool:
         return parts[2] in SERVICES
     if parts[:2] in (["holidays", part] for part in ("countries", "financial", "locale")):
         return name in HOLIDAYS
-    if parts[0] in UNUSED:
+    if parts[0] in UNUSED or "/".join(parts[:2]) in UNUSED or PICTURES.match(name):
         return False
     return "__pycache__" not in parts and "tests" not in parts and not name.endswith(SOURCES)
 

@@ -6,6 +6,7 @@ each has its own port and its own folders, and leaves nothing behind.
 
 import ctypes
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -160,7 +161,7 @@ class LocalStack:
         local = {"Stage": "local", "AllowLoopback": "1", "DeletionProtection": "off"} | parameters
         put = partial(deploy, self.client, folder, PACKAGES, wait_seconds=120)
         self._outputs = put(local)
-        self._complete()
+        self._complete(json.loads((folder / "template.json").read_text()))
         self.report(f"stack deployed after {time.monotonic() - began:.1f} s")
         return self._outputs
 
@@ -310,7 +311,7 @@ class LocalStack:
                 time.sleep(0.05)
         raise StackFailed(f"the emulator does not answer after {START_SECONDS} s")
 
-    def _complete(self) -> None:
+    def _complete(self, built: template.Json) -> None:
         """Set what the emulator's CloudFormation leaves out but its own API knows."""
         dynamodb = self.client("dynamodb")
         for name, (_, extra) in template.TABLES.items():
@@ -329,6 +330,17 @@ class LocalStack:
             gateway.put_gateway_response(
                 restApiId=self._outputs["RestAPIId"], responseType=kind, **answer
             )
+        preflights = template.preflights(built)
+        resources = gateway.get_resources(restApiId=self._outputs["RestAPIId"], limit=500)
+        for resource in resources["items"]:
+            if headers := preflights.get(resource["path"]):
+                gateway.put_integration_response(
+                    restApiId=self._outputs["RestAPIId"],
+                    resourceId=resource["id"],
+                    httpMethod="OPTIONS",
+                    statusCode="200",
+                    responseParameters=headers,
+                )
         # A stage serves what it had when it was deployed.
         gateway.create_deployment(restApiId=self._outputs["RestAPIId"], stageName=CHALICE_STAGE)
 

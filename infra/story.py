@@ -101,6 +101,8 @@ class Story:
     def _told(self, agency: DemoAgency, message: Received) -> None:
         said = message.data.get("code")
         what = f"status {said}" if said else _kind(message)
+        if state := message.data.get("TrangThaiHoSo"):
+            what = f"{message.data['MaHoSo']} in state {state}"
         self.step(
             f"  → {agency.code} got {what}: {message.lane} lane no. {message.sequence}, "
             f"signature verified, {message.id}"

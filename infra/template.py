@@ -17,6 +17,8 @@ PARAMETERS: Json = {
     "Issuer": {"Type": "String", "Default": ""},
     "Audience": {"Type": "String", "Default": "lien-thong"},
     "AllowLoopback": {"Type": "String", "Default": "0", "AllowedValues": ["0", "1"]},
+    # JSON: limits, codes by agency; see contexts/dossiers/configured.py.
+    "Dossiers": {"Type": "String", "Default": "{}"},
     # JSON: opening hours, weekend, days off and days worked by decree; see working_time.Calendar.
     "Calendar": {"Type": "String", "Default": "{}"},
     "UrgentReceptionMinutes": {"Type": "Number", "Default": "60"},
@@ -43,14 +45,23 @@ TABLES: dict[str, tuple[tuple[str, ...], Json]] = {
     "SubjectKeys": (("subject:S",), {"recovery_days": 1}),
     "ServiceKeys": (("subject:S",), {}),
     "Submissions": (("submission:S",), {"expires": True}),
+    # What applicants were told; what waits to be told also by when it is due.
+    "Notices": (
+        ("stream:S", "place:S"),
+        {"expires": True, "index": ("by_due", ("waiting:S", "due:S"), "ALL")},
+    ),
 }
 RECOVERY_DAYS = 35  # The longest DynamoDB offers.
 
 # A doorbell is FIFO, so that one group (a lane) wakes one worker at a time.
-DOORBELLS = ("Sequence", "Project", "React", "Deliver")
+DOORBELLS = ("Sequence", "Project", "React", "Deliver", "Notify")
 # Each queue: how often a wake-up is tried before it is put aside, and for how many seconds a worker
 # keeps it from the others. AWS wants the latter to be no shorter than the function's timeout.
-QUEUES = {**dict.fromkeys(DOORBELLS, (20, 90)), "Deliver": (20, 150), "Intake": (5, 360)}
+QUEUES = {
+    **dict.fromkeys(DOORBELLS, (20, 90)),
+    **dict.fromkeys(("Deliver", "Notify"), (20, 150)),
+    "Intake": (5, 360),
+}
 FUNCTIONS = tuple(GRANTS)
 
 # Errors made by the gateway itself: response type, public code, title, status. The types without a
@@ -125,6 +136,7 @@ def environment() -> Json:
         "ISSUER": {"Ref": "Issuer"},
         "AUDIENCE": {"Ref": "Audience"},
         "ALLOW_LOOPBACK": {"Ref": "AllowLoopback"},
+        "DOSSIERS": {"Ref": "Dossiers"},
         "CALENDAR": {"Ref": "Calendar"},
         "URGENT_RECEPTION_MINUTES": {"Ref": "UrgentReceptionMinutes"},
     }
@@ -141,12 +153,26 @@ def gateway_answers() -> dict[str, Json]:
         body = f'{{"type":"about:blank","title":"{title}",{shown}"code":"{code}"}}'
         answers[kind] = {
             "responseParameters": {
-                "gatewayresponse.header.Content-Type": "'application/problem+json'"
+                "gatewayresponse.header.Content-Type": "'application/problem+json'",
+                # A page that reads what is public must also see why it cannot.
+                "gatewayresponse.header.Access-Control-Allow-Origin": "'*'",
             },
             "responseTemplates": {"application/json": body},
             **({"statusCode": str(status)} if status else {}),
         }
     return answers
+
+
+def preflights(built: Json) -> dict[str, Json]:
+    """By path, the headers of the answer to a browser that asks whether a page may read this."""
+    paths = built["Resources"]["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    asked = {path: found["options"] for path, found in paths.items() if "options" in found}
+    return {
+        path: option["x-amazon-apigateway-integration"]["responses"]["default"][
+            "responseParameters"
+        ]
+        for path, option in asked.items()
+    }
 
 
 def _for_sam(answer: Json) -> Json:
@@ -384,6 +410,7 @@ LOG_ALARMS = {
     "LetterNotComposed": ("Deliver", "letter not composed"),
     "LetterNotFetched": ("ApiHandler", "letter not composed"),
     "MessageParked": ("Deliver", "message parked"),
+    "NoticeFailed": ("Notify", "notice failed"),
 }
 
 

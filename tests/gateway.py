@@ -68,7 +68,9 @@ class Gateway:
         return Answer(given["statusCode"], given["headers"], given["body"])
 
 
-def caller(role: str, subject: str = "subject-1", agency: str = "", assurance: int = 2):
+def caller(
+    role: str, subject: str = "subject-1", agency: str = "", assurance: int = 2, unit: str = ""
+):
     """The context the authorizer gives for a token."""
     context = {"principalId": subject, "role": role, "assurance": str(assurance)}
-    return context | ({"agency": agency} if agency else {})
+    return context | ({"agency": agency} if agency else {}) | ({"unit": unit} if unit else {})

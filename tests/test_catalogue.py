@@ -7,7 +7,7 @@ from jsonschema import Draft202012Validator
 from pydantic_core import to_json
 
 from chalicelib import registry
-from chalicelib.kernel import Event, Origin
+from chalicelib.kernel import Command, Decider, Event, Origin
 from infra import catalogue
 
 EVENTS = catalogue.events()
@@ -82,10 +82,16 @@ def test_nobody_who_hears_of_an_example_stumbles(type_, example):
                 assert {type(key) for key in projection.keys(event)} <= {str}
     for mail in registry.CORRESPONDENCE:
         if type_ in mail.types:
-            assert list(mail.routing.route("stream-1", event))
+            notices = list(mail.routing.route("stream-1", event))
+            # The portal hears of a dossier when its state there changes, and if there is a portal.
+            assert notices or type_.startswith("dossier.")
     for reaction in registry.REACTIONS:
         if type_ in reaction.types:
-            assert list(reaction.react(event, origin))
+            # Nothing may follow: most documents answer no question about a dossier.
+            for decider, id_, command in reaction.react(event, origin):
+                assert id_
+                assert isinstance(decider, Decider)
+                assert isinstance(command, Command)
 
 
 @pytest.mark.parametrize("type_", EVENTS)

@@ -25,11 +25,28 @@ from chalicelib.contexts.documents.domain.document import MAX_ATTACHMENTS, MAX_R
 from chalicelib.contexts.documents.edxml import model, stream, unpack
 from chalicelib.contexts.documents.letters import CLOUDEVENT_BYTES, EDXML_BYTES
 from chalicelib.contexts.documents.signatures import examine, xmldsig
-from chalicelib.contexts.documents.submission import asked, examined, statuses
+from chalicelib.contexts.documents.submission import asked as documents_asked
+from chalicelib.contexts.documents.submission import examined, statuses
+from chalicelib.contexts.dossiers import (
+    asked,
+    catalogue,
+    catalogue_import,
+    portal_form,
+    public,
+    search,
+    sync,
+    tables,
+)
+from chalicelib.contexts.dossiers.configured import Configuration
+from chalicelib.contexts.dossiers.domain.events import Line
+from chalicelib.contexts.dossiers.domain.procedure import MAX_PARTS
+from chalicelib.contexts.dossiers.filing import MAX_COMPONENT_BYTES
+from chalicelib.contexts.dossiers.messages import MESSAGE_BYTES
 from chalicelib.contexts.operations import inbox
 from chalicelib.delivery import deliver, lanes, send, signatures
 from chalicelib.eventstore import dynamodb
 from chalicelib.eventstore.memory import MemoryShelf
+from chalicelib.eventstore.numbers import BLOCK
 from chalicelib.eventstore.store import EventStore
 from chalicelib.handle import handle
 from chalicelib.history.pages import MemoryHistory
@@ -148,7 +165,11 @@ def test_every_route_is_documented_with_its_roles():
 
     written = {
         (row[0].strip("`"), row[1])
-        for row in rows(PORTAL)
+        for page in PAGES
+        for section in re.findall(
+            r"^## Routes\n(.*?)(?=^## |\Z)", page.read_text(), re.MULTILINE | re.DOTALL
+        )
+        for row in rows(section)
         if re.fullmatch(r"`(?:GET|POST|PUT|DELETE) /\S+`", row[0]) and len(row) == 3
     }
     served = {
@@ -202,7 +223,7 @@ def test_the_example_of_a_problem_is_one():
 
 
 def test_limits_are_those_of_the_code():
-    document = asked.NewDocument.model_fields
+    document = documents_asked.NewDocument.model_fields
 
     def longest(field):
         return next(m.max_length for m in document[field].metadata if hasattr(m, "max_length"))
@@ -245,6 +266,56 @@ def test_limits_are_those_of_the_code():
         "a webhook's clock may be off by": f"{signatures.TOLERANCE_S} s",
         "systems of an agency": f"{MAX_SYSTEMS}",
     }
+
+
+def test_limits_and_defaults_of_dossiers_are_those_of_the_code():
+    text = (ROOT / "docs" / "dossiers.md").read_text()
+    written = {row[0]: row[1] for row in rows(text.split("## Limits of dossiers")[1])[1:]}
+    [reason] = (m.max_length for m in get_args(Line)[1:] if hasattr(m, "max_length"))
+    assert written == {
+        "one file of a dossier": f"{MAX_COMPONENT_BYTES // MIB} MiB",
+        "components of a dossier": f"{MAX_PARTS}",
+        "fields of a form": f"{asked.MAX_ANSWERS}",
+        "a reason": f"{reason} characters",
+        "a question, an address": f"{asked.MAX_NOTE:,} characters",
+        "agencies consulted at once": f"{asked.MAX_ASKED}",
+        "results": f"{asked.MAX_RESULTS}",
+        "states of dossiers told in one request": f"{sync.MAX_STATES}",
+        "a request that tells states works for": f"{sync.WORKED_S} s",
+        "items of a list in such a message": f"{portal_form.MAX_PARTS}",
+    }
+    assert f"larger than {MESSAGE_BYTES // 1024} KiB" in text
+    [told] = (json.loads(b) for b in blocks(text, "json") if "MaHoSo" in b)
+    assert portal_form.DossierMessage.model_validate(told).written().items() >= told.items()
+    defaults = Configuration()
+    assert f"| `codes` | `{defaults.codes}` |" in text
+    assert f"| `notation` | `{defaults.notation}` |" in text
+    for name, value in defaults.limits.model_dump().items():
+        assert f"`{name}` {value}" in text
+    assert f"each process takes {BLOCK} at a time" in text
+
+
+def test_limits_of_procedures_are_those_of_the_code():
+    text = (ROOT / "docs" / "public.md").read_text()
+    written = {row[0]: row[1] for row in rows(text.split("## Limits of procedures")[1])[1:]}
+    assert written == {
+        "components, fees or steps of a procedure": f"{MAX_PARTS}",
+        "a table with the request / uploaded": (
+            f"{resource.MAX_BODY_BYTES // MIB} MiB / {tables.MAX_BYTES // MIB} MiB"
+        ),
+        "rows of a table": f"{tables.MAX_ROWS:,}",
+        "faults named of one row": f"{catalogue_import.MAX_FAULTS}",
+        "an import can be asked for during": f"{catalogue_import.KEPT_S // 86_400} days",
+        "a look-up's `q`": f"{search.MAX_WORDS} words, {search.MAX_CHARS} characters",
+        "an answer of a look-up is fresh for": f"{public.FRESH_S} s",
+        "a look-up is behind the view of the catalogue by at most": f"{catalogue.FRESH_S} s",
+    }
+    columns = text.split("| column | a cell |")[1].split("\n\n")[0]
+    named = {name for row in rows(columns) for name in re.findall(r"`(\w+)`", row[0])}
+    assert named == set(tables.COLUMNS)
+    [example] = blocks(text, "csv")
+    [row] = tables.rows(example.encode(), "csv")
+    assert tables.WISHES.validate_python(row.said).code == "1.000001"
 
 
 def test_what_the_agencies_are_told_of_delivery_is_so():

@@ -41,13 +41,15 @@ _log = Logger(service="lien-thong")
 class Caller(Value):
     """Somebody the issuer vouches for.
 
-    `subject` is opaque. `agency` (canonical code) is there for officers and systems. `assurance` is
-    the level of authentication, 0 to 3 (claim `acr`).
+    `subject` is opaque. `agency` (canonical code) is there for officers and systems, `unit` for an
+    officer who acts for one of its units. `assurance` is the level of authentication, 0 to 3 (claim
+    `acr`).
     """
 
     subject: str = Field(pattern=r"^[\x21-\x7e]{1,128}$")
     role: Role
     agency: str | None = None
+    unit: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")
     assurance: int = Field(default=0, ge=0, le=3)
 
     @property
@@ -82,6 +84,8 @@ def authorize(request: AuthRequest) -> AuthResponse:
     context = {"role": caller.role, "assurance": str(caller.assurance)}
     if caller.agency:
         context["agency"] = caller.agency
+    if caller.unit:
+        context["unit"] = caller.unit
     return AuthResponse(routes=["*"], principal_id=caller.subject, context=context)
 
 
@@ -110,6 +114,7 @@ def caller_of(context: dict[str, str]) -> Caller:
         subject=context["principalId"],
         role=TypeAdapter(Role).validate_python(context["role"]),
         agency=context.get("agency"),
+        unit=context.get("unit", ""),
         assurance=int(context["assurance"]),
     )
 
@@ -146,6 +151,7 @@ def _caller(claims: dict[str, Any]) -> Caller:
             "subject": claims["sub"],
             "role": claims.get("role"),
             "agency": agency,
+            "unit": claims.get("unit", ""),
             "assurance": _assurance(claims.get("acr")),
         }
     )

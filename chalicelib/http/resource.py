@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
-from chalice.app import Blueprint, Request, Response
+from chalice.app import Blueprint, CORSConfig, Request, Response
 from pydantic import ValidationError
 from pydantic_core import to_json
 
@@ -37,6 +37,8 @@ MAX_ANSWER_BYTES = 5 * 1024 * 1024
 """A Lambda answers 6 MB in all."""
 MAX_DEPTH = 32
 RETRY_AFTER_S = 1
+OUTAGE_S = 86_400
+"""For how long (seconds) an answer that anybody may keep may stand in for us when we fail."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -71,6 +73,13 @@ PUBLIC = Door.PUBLIC
 """Anybody may ask."""
 SIGNED = Door.SIGNED
 """A webhook; the view verifies its signature before anything else."""
+
+ANY_PAGE = CORSConfig(
+    allow_headers=["If-None-Match", "X-Correlation-Id"],
+    expose_headers=["ETag", "X-Correlation-Id"],
+    max_age=86_400,
+)
+"""Any web page may read what is public: nothing there depends on who asks."""
 
 
 class Route(NamedTuple):
@@ -132,10 +141,7 @@ class _Unfit(Exception):  # noqa: N818 -- becomes an `invalid-request` with its 
 
     def __init__(self, error: ValidationError) -> None:
         super().__init__()
-        self.errors = [
-            FieldError(_pointer(fault["loc"]), _QUOTING.get(fault["type"], fault["msg"]))
-            for fault in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
+        self.errors = faults(error)
 
 
 class Resource:
@@ -145,9 +151,13 @@ class Resource:
         self.blueprint = Blueprint(import_name)
         self.table: list[Route] = []
 
-    def get(self, path: str, *, allow: set[Role] | Door) -> Callable[[View], View]:
-        """A view that changes nothing."""
-        return self._route("GET", path, allow, frozenset())
+    def get(
+        self, path: str, *, allow: set[Role] | Door, fresh_s: int = 0
+    ) -> Callable[[View], View]:
+        """A view that changes nothing. For `fresh_s` seconds anybody may keep its answer."""
+        if fresh_s and allow is not PUBLIC:
+            raise ValueError(f"{path}: only what is public may be kept by anybody")
+        return self._route("GET", path, allow, frozenset(), fresh_s)
 
     def post(
         self, path: str, *, allow: set[Role] | Door, takes: frozenset[str] = frozenset({JSON})
@@ -166,7 +176,12 @@ class Resource:
         return self._route("DELETE", path, allow, frozenset({JSON}))
 
     def _route(
-        self, method: str, path: str, allow: set[Role] | Door, takes: frozenset[str]
+        self,
+        method: str,
+        path: str,
+        allow: set[Role] | Door,
+        takes: frozenset[str],
+        fresh_s: int = 0,
     ) -> Callable[[View], View]:
         if not isinstance(allow, Door) and not (allow and allow <= ROLES):
             raise ValueError(f"{method} {path} must name the roles that may call it")
@@ -175,7 +190,10 @@ class Resource:
         def register(view: View) -> View:
             @wraps(view)
             def guarded(**params: str) -> Response:
-                return self._answer(view, params, roles, takes)
+                response = self._answer(view, params, roles, takes)
+                if fresh_s and response.status_code == 200:  # noqa: PLR2004 -- OK.
+                    return self._kept(response, fresh_s)
+                return response
 
             self.table.append(Route(method, path, roles, view))
             # Media types are checked in `_answer`: Chalice's own refusal is not a problem document.
@@ -184,6 +202,7 @@ class Resource:
                 methods=[method],
                 content_types=[],
                 authorizer=None if isinstance(roles, Door) else authorize,
+                cors=ANY_PAGE if roles is PUBLIC else False,
             )(guarded)
             return view
 
@@ -287,16 +306,8 @@ class Resource:
         body = self.body()
         if not body:
             return {}
-        try:
-            found = json.loads(
-                body.decode(), object_pairs_hook=_no_field_twice, parse_constant=_no_constant
-            )
-            if _HALF_CHARACTER.search(body):
-                # Halves that found no partner cannot be encoded; whole pairs can.
-                json.dumps(found, ensure_ascii=False).encode()
-        except (ValueError, RecursionError):
-            raise InvalidJSON from None
-        if not isinstance(found, dict) or _deeper_than(found, MAX_DEPTH):
+        found = read_json(body)
+        if not isinstance(found, dict):
             raise InvalidJSON
         return found
 
@@ -322,6 +333,24 @@ class Resource:
             response = _busy() if _throttled(error) else self._broken(error)
         response.headers["X-Correlation-Id"] = self._correlation()
         response.headers["Cache-Control"] = "no-store"
+        return response
+
+    def _kept(self, response: Response, fresh_s: int) -> Response:
+        """The answer with its name, so that who has it need not be sent it again."""
+        tag = response.headers.get("ETag")
+        if tag is None:
+            tag = f'"{b64url(sha256(response.body.encode()).digest()[:16])}"'
+        known = self.request.headers.get("if-none-match", "")
+        # Rule: RFC 9110, section 13.1.2: compared weakly, as proxies that compress weaken tags.
+        if known.strip() == "*" or tag in [
+            one.strip().removeprefix("W/") for one in known.split(",")
+        ]:
+            response = Response("", {"X-Correlation-Id": self._correlation()}, 304)
+        response.headers["ETag"] = tag
+        response.headers["Cache-Control"] = (
+            f"public, max-age={fresh_s}, stale-while-revalidate={fresh_s}, "
+            f"stale-if-error={OUTAGE_S}"
+        )
         return response
 
     def _admit(self, allow: frozenset[Role] | Door, takes: frozenset[str]) -> None:
@@ -431,6 +460,34 @@ def _version(if_match: str | None) -> int | None:
     if found is None or if_match.strip().count('"') not in {0, 2}:
         raise IfMatchInvalid(field="If-Match")
     return int(found[1])
+
+
+def read_json(body: bytes) -> Any:
+    """What the body says in JSON.
+
+    Raises:
+        InvalidJSON: it says nothing, or nothing that can be kept.
+    """
+    try:
+        found = json.loads(
+            body.decode(), object_pairs_hook=_no_field_twice, parse_constant=_no_constant
+        )
+        if _HALF_CHARACTER.search(body):
+            # Halves that found no partner cannot be encoded; whole pairs can.
+            json.dumps(found, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise InvalidJSON from None
+    if _deeper_than(found, MAX_DEPTH):
+        raise InvalidJSON
+    return found
+
+
+def faults(error: ValidationError) -> list[FieldError]:
+    """What does not fit, field by field; never the value itself."""
+    return [
+        FieldError(_pointer(fault["loc"]), _QUOTING.get(fault["type"], fault["msg"]))
+        for fault in error.errors(include_url=False, include_context=False, include_input=False)
+    ]
 
 
 def _pointer(loc: tuple[int | str, ...]) -> str:

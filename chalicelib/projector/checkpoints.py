@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError
 
 REACT = "react"
 """The follower that carries out what follows from events."""
+NOTIFY = "notify"
+"""The follower that tells applicants what happened."""
 _TOGETHER = 50
 """Followers moved in one update: an expression has 4 KB at most."""
 

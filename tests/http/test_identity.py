@@ -119,6 +119,13 @@ def test_assurance(issuer, claims, assurance):
     assert ask(issuer, token(issuer, **claims)).assurance == assurance
 
 
+def test_an_officers_unit_travels_with_the_verdict(issuer):
+    assert ask(issuer, token(issuer, unit="mot-cua")).unit == "mot-cua"
+    said = {"principalId": "7d0f", "role": "officer", "assurance": "2", "agency": "G22"}
+    assert caller_of(said | {"unit": "mot-cua"}).unit == "mot-cua"
+    assert caller_of(said).unit == ""
+
+
 @pytest.mark.parametrize("role", ["citizen", "auditor", "administrator"])
 def test_who_belongs_to_no_agency(issuer, role):
     assert ask(issuer, token(issuer, role=role, drop=("agency", "acr"))).agency is None
@@ -139,6 +146,7 @@ NOW = int(time())
         pytest.param({"role": ["officer"]}, id="a list of roles"),
         pytest.param({"agency": "Văn phòng"}, id="no agency code"),
         pytest.param({"agency": 22}, id="a number for an agency"),
+        pytest.param({"unit": "Phòng Một cửa"}, id="a name for a unit"),
         pytest.param({"sub": "Nguyễn Văn A"}, id="a name for a subject"),
         pytest.param({"sub": ""}, id="an empty subject"),
         *(

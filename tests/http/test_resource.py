@@ -402,3 +402,56 @@ class TestFailures:
     def test_queries_take_the_last_value(self):
         answer = nobody.call("GET", "/heaps/1?a=1&a=2&b=")
         assert answer.json["query"] == {"a": "2", "b": ""}
+
+
+public = Resource("tests.public_lamps")
+
+
+@public.get("/public/lamps/{lamp_id}", allow=PUBLIC, fresh_s=60)
+def show(lamp_id: str) -> Response:
+    """Answer with a lamp, or with none."""
+    if lamp_id == "none":
+        raise SecretOfTheView
+    return ok({"lamp": lamp_id})
+
+
+@public.get("/private/lamps", allow={"citizen"})
+def list_own() -> Response:
+    """Answer with nothing."""
+    return ok({})
+
+
+pages = Chalice("public")
+pages.register_blueprint(public.blueprint)
+
+
+def test_what_is_public_may_be_kept_by_anybody():
+    anybody = Gateway(pages)
+    first = anybody.call("GET", "/public/lamps/7")
+    tag = first.headers["ETag"]
+    kept = "public, max-age=60, stale-while-revalidate=60, stale-if-error=86400"
+    assert (first.status, first.headers["Cache-Control"]) == (200, kept)
+    assert first.headers["Access-Control-Allow-Origin"] == "*"
+    assert "ETag" in first.headers["Access-Control-Expose-Headers"]
+    for known in (tag, f"W/{tag}", f'"other", {tag}', "*"):
+        again = anybody.call("GET", "/public/lamps/7", headers={"if-none-match": known})
+        assert (again.status, again.text) == (304, "")
+        assert (again.headers["ETag"], again.headers["Cache-Control"]) == (tag, kept)
+        assert again.headers["X-Correlation-Id"]
+    for known in ('"other"', tag.strip('"'), ""):
+        assert anybody.call("GET", "/public/lamps/7", headers={"if-none-match": known}).text
+    assert anybody.call("GET", "/public/lamps/8").headers["ETag"] != tag
+
+
+def test_a_refusal_is_kept_by_nobody_and_a_token_opens_no_other_page():
+    refused = Gateway(pages).call("GET", "/public/lamps/none", headers={"if-none-match": "*"})
+    assert (refused.status, refused.headers["Cache-Control"]) == (404, "no-store")
+    assert refused.headers["Access-Control-Allow-Origin"] == "*"
+    own = Gateway(pages, caller("citizen")).call("GET", "/private/lamps")
+    assert (own.status, own.headers["Cache-Control"]) == (200, "no-store")
+    assert "Access-Control-Allow-Origin" not in own.headers
+
+
+def test_what_depends_on_who_asks_cannot_be_kept():
+    with pytest.raises(ValueError, match="only what is public"):
+        public.get("/own", allow={"citizen"}, fresh_s=60)

@@ -28,7 +28,16 @@ def role() -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def chalice() -> dict[str, Any]:
     """What Chalice writes, cut down to what we build on."""
-    roles = ["ApiHandler", "Authorize", "Sequence", "Project", "React", "Deliver", "Intake"]
+    roles = [
+        "ApiHandler",
+        "Authorize",
+        "Sequence",
+        "Project",
+        "React",
+        "Deliver",
+        "Notify",
+        "Intake",
+    ]
     return {
         "Outputs": {"RestAPIId": {"Value": {"Ref": "RestAPI"}}},
         "Resources": {
@@ -87,7 +96,7 @@ def test_functions_and_grants_must_agree(chalice, change):
 
 def test_every_mapping_answers_for_single_records(built):
     mappings = of_type(built, "AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == 7
+    assert len(mappings) == 8
     for mapping in mappings.values():
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -129,7 +138,8 @@ def test_every_place_for_poison_has_an_alarm(built):
 
 
 def test_what_a_worker_logs_for_a_person_has_an_alarm(built):
-    sources = [Path(f"chalicelib/{name}.py") for name in ("workers", "correspondence")]
+    telling = "contexts/dossiers/notices/notify"
+    sources = [Path(f"chalicelib/{name}.py") for name in ("workers", "correspondence", telling)]
     said = "".join(source.read_text(encoding="utf-8") for source in sources)
     filters = of_type(built, "AWS::Logs::MetricFilter")
     watched = {
@@ -157,7 +167,8 @@ def test_what_waits_too_long_or_is_too_much_has_an_alarm(built):
 
 
 def test_a_wake_up_is_hidden_at_least_as_long_as_its_worker_may_run(built):
-    limits = dict.fromkeys(template.DOORBELLS, 60) | {"Deliver": 120, "Intake": 300}
+    limits = dict.fromkeys(template.DOORBELLS, 60)
+    limits |= {"Deliver": 120, "Notify": 120, "Intake": 300}
     for name, seconds in limits.items():
         queue = built["Resources"][f"{name}Queue"]["Properties"]
         assert queue["VisibilityTimeout"] >= seconds
@@ -184,7 +195,8 @@ def test_a_function_has_rights_of_its_own_on_named_things(built, name):
     for statement in granted:
         assert "*" not in "".join(statement["Action"])
         for resource in statement["Resource"]:
-            if statement["Action"] != ["dynamodb:ListStreams"]:
+            # The sender of e-mails is verified outside the stack.
+            if statement["Action"] not in (["dynamodb:ListStreams"], ["ses:SendEmail"]):
                 assert named(resource) in built["Resources"]
                 assert not json.dumps(resource).endswith(':*"')
 
@@ -243,7 +255,9 @@ def test_every_table_can_be_restored_and_is_kept(built):
         assert built["Resources"][name]["UpdateReplacePolicy"] == "Retain"
 
 
-@pytest.mark.parametrize("name", ["CommandsTable", "ViewsTable", "SubmissionsTable"])
+@pytest.mark.parametrize(
+    "name", ["CommandsTable", "ViewsTable", "SubmissionsTable", "NoticesTable"]
+)
 def test_what_may_be_forgotten_expires(built, name):
     expiry = built["Resources"][name]["Properties"]["TimeToLiveSpecification"]
     assert expiry == {"AttributeName": "expires", "Enabled": True}
@@ -252,7 +266,7 @@ def test_what_may_be_forgotten_expires(built, name):
 def test_what_must_not_be_forgotten_never_expires(built):
     tables = of_type(built, "AWS::DynamoDB::Table")
     expiring = {name for name, t in tables.items() if "TimeToLiveSpecification" in t}
-    assert expiring == {"CommandsTable", "ViewsTable", "SubmissionsTable"}
+    assert expiring == {"CommandsTable", "ViewsTable", "SubmissionsTable", "NoticesTable"}
 
 
 def test_index_names_are_long_enough_for_dynamodb(built):
@@ -310,3 +324,14 @@ def test_nothing_local_is_on_by_default(built):
     defaults = {name: p["Default"] for name, p in built["Parameters"].items()}
     assert defaults["AllowLoopback"] == "0"
     assert defaults["DeletionProtection"] == "on"
+
+
+def test_a_browsers_question_is_answered_where_there_is_an_answer():
+    headers = {"method.response.header.Access-Control-Allow-Origin": "'*'"}
+    asked = {"responses": {"default": {"statusCode": "200", "responseParameters": headers}}}
+    paths = {
+        "/public": {"get": {}, "options": {"x-amazon-apigateway-integration": asked}},
+        "/private": {"get": {}},
+    }
+    api = {"Properties": {"DefinitionBody": {"paths": paths}}}
+    assert template.preflights({"Resources": {"RestAPI": api}}) == {"/public": headers}

@@ -1,5 +1,6 @@
 """One deployed local stack for all journeys. IAM is enforced, as on AWS."""
 
+import json
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from infra.issuer import LocalIssuer
 from infra.stack import LocalStack
 
 HERE = Path(__file__).parent
+SENDER = "portal@example.org"
 
 
 def pytest_collection_modifyitems(items):
@@ -28,7 +30,8 @@ def journey(tmp_path_factory):
         LocalStack(report=lambda _line: None) as stack,
         ExitStack() as agencies,
     ):
-        stack.deploy(Issuer=issuer.url)
+        stack.client("ses").verify_email_identity(EmailAddress=SENDER)
+        stack.deploy(Issuer=issuer.url, Dossiers=json.dumps({"email_from": SENDER}))
 
         def token(role, agency):
             return issuer.token(f"demo-{role}-{agency}", role, agency)

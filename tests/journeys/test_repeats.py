@@ -17,7 +17,7 @@ from journeys.journey import (
     until,
 )
 
-from chalicelib.contexts.documents.domain.document import document_id
+from chalicelib.contexts.documents.domain.events import document_id
 
 EVENT = "application/cloudevents+json"
 

@@ -39,7 +39,8 @@ MOODS = ("well", "well", "well", "deaf", "lost", 503, 429, 422, 422, 410)
 answers with a status."""
 HEALING_ROUNDS = 60
 
-# The status table, as DOMAIN 2.1 prints it. Nothing here is taken from the product.
+# The status table, as the processing statuses of QCVN 102:2016/BTTTT read. Nothing here is taken
+# from the product.
 
 CODES = {
     "copy.arrived": "01",

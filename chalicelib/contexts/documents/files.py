@@ -3,58 +3,50 @@
 No file passes through a function on its way in or out, except those that an edXML message carries.
 """
 
-from base64 import b64decode, b64encode
 from collections.abc import Iterable
 from contextlib import ExitStack
-from datetime import datetime, timedelta
-from hashlib import sha256
 from io import RawIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO, Self, cast
-from urllib.parse import quote
 
-from botocore.exceptions import ClientError
-
-from chalicelib import runtime
+from chalicelib import files, runtime
 from chalicelib.contexts.documents.domain.document import SecretDocument
 from chalicelib.contexts.documents.domain.events import Attachment
 from chalicelib.contexts.documents.edxml.stream import AttachmentHeader
-from chalicelib.kernel import Invalid, Value
+from chalicelib.files import (
+    LINK_S,
+    MAX_FILE_BYTES,
+    AttachmentDigestMismatch,
+    AttachmentNotArrived,
+    FileTooLarge,
+    Staged,
+    Upload,
+    discard,
+    open_staged,
+    staged,
+)
 
-MAX_FILE_BYTES = 100 * 1024 * 1024
-LINK_S = 900
-"""How long a link is good for."""
-_CHUNK = 1024 * 1024
-
-
-class Upload(Value):
-    """Where and how to PUT one file: the headers are part of the signature. `expires_at` UTC."""
-
-    url: str
-    headers: dict[str, str]
-    expires_at: datetime
-
-
-class FileTooLarge(Invalid):
-    """A file is larger than the axis carries."""
-
-    code = "file-too-large"
-    rule = f"At most {MAX_FILE_BYTES // 1024 // 1024} MiB a file"
-
-
-class AttachmentNotArrived(Invalid):
-    """This file has not been uploaded, or its upload has expired."""
-
-    code = "attachment-not-arrived"
-    rule = "A document is accepted only when every file of it is here"
-
-
-class AttachmentDigestMismatch(Invalid):
-    """What was uploaded is not the file that the document names."""
-
-    code = "attachment-digest-mismatch"
-    rule = "FIPS 180-4: SHA-256 of the file, in hexadecimal; size in bytes"
+__all__ = [
+    "LINK_S",
+    "MAX_FILE_BYTES",
+    "AttachmentDigestMismatch",
+    "AttachmentNotArrived",
+    "Carried",
+    "FileTooLarge",
+    "Staged",
+    "Upload",
+    "adopt",
+    "check_arrived",
+    "discard",
+    "link",
+    "open_kept",
+    "open_staged",
+    "staged",
+    "upload",
+]
+FOLDER = "attachments"
+"""Where the files of documents are kept."""
 
 
 def upload(agency: str, attachment: Attachment, secrecy: str) -> Upload:
@@ -66,25 +58,7 @@ def upload(agency: str, attachment: Attachment, secrecy: str) -> Upload:
     """
     if secrecy != "none":
         raise SecretDocument(field="secrecy")
-    if attachment.size > MAX_FILE_BYTES:
-        raise FileTooLarge(field="size")
-    headers = {
-        "content-length": str(attachment.size),
-        "content-type": attachment.media_type,
-        "x-amz-checksum-sha256": _b64(attachment.sha256),
-    }
-    url = runtime.client("s3").generate_presigned_url(
-        "put_object",
-        Params={
-            "Bucket": runtime.staging_bucket(),
-            "Key": _staged(agency, attachment.sha256),
-            "ContentLength": attachment.size,
-            "ContentType": attachment.media_type,
-            "ChecksumSHA256": headers["x-amz-checksum-sha256"],
-        },
-        ExpiresIn=LINK_S,
-    )
-    return Upload(url=url, headers=headers, expires_at=_expiry())
+    return files.upload(agency, attachment)
 
 
 def check_arrived(agency: str, attachments: Iterable[Attachment]) -> None:
@@ -93,92 +67,24 @@ def check_arrived(agency: str, attachments: Iterable[Attachment]) -> None:
     Raises:
         AttachmentNotArrived, AttachmentDigestMismatch: naming the attachment.
     """
-    for index, attachment in enumerate(attachments):
-        field = f"attachments/{index}"
-        found = staged(agency, attachment.sha256)
-        if found is None:
-            raise AttachmentNotArrived(field=field)
-        if found.size != attachment.size or found.sha256 != attachment.sha256:
-            raise AttachmentDigestMismatch(field=field)
-
-
-class Staged(Value):
-    """An uploaded file as S3 measured it."""
-
-    size: int
-    sha256: str
-
-
-def staged(agency: str, digest: str) -> Staged | None:
-    """What an agency has uploaded under a digest, measured and not believed."""
-    s3, bucket, key = runtime.client("s3"), runtime.staging_bucket(), _staged(agency, digest)
-    try:
-        head = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"404", "NoSuchKey", "NotFound"}:
-            return None
-        raise
-    if runtime.settings().stage != "local" and "ChecksumSHA256" in head:
-        # AWS computed this itself when the object was put.
-        return Staged(size=head["ContentLength"], sha256=b64decode(head["ChecksumSHA256"]).hex())
-    measured = sha256()
-    for chunk in s3.get_object(Bucket=bucket, Key=key)["Body"].iter_chunks(_CHUNK):
-        measured.update(chunk)
-    return Staged(size=head["ContentLength"], sha256=measured.hexdigest())
-
-
-def open_staged(agency: str, digest: str) -> BinaryIO:
-    """An uploaded file, to be read once."""
-    answer = runtime.client("s3").get_object(
-        Bucket=runtime.staging_bucket(), Key=_staged(agency, digest)
-    )
-    body: BinaryIO = answer["Body"]
-    return body
+    attachments = list(attachments)
+    fields = [f"attachments/{index}" for index in range(len(attachments))]
+    files.check_arrived(agency, attachments, fields)
 
 
 def adopt(agency: str, attachments: Iterable[Attachment]) -> None:
     """Keep uploaded files for good: they now belong to a document that was accepted."""
-    for attachment in attachments:
-        runtime.client("s3").copy_object(
-            Bucket=runtime.content_bucket(),
-            Key=_kept(attachment.sha256),
-            CopySource={
-                "Bucket": runtime.staging_bucket(),
-                "Key": _staged(agency, attachment.sha256),
-            },
-        )
-
-
-def discard(agency: str, digests: Iterable[str]) -> None:
-    """Empty the staging area of these uploads; what is not there is fine."""
-    for digest in digests:
-        runtime.client("s3").delete_object(
-            Bucket=runtime.staging_bucket(), Key=_staged(agency, digest)
-        )
+    files.adopt(agency, attachments, FOLDER)
 
 
 def link(attachment: Attachment) -> dict[str, str]:
     """A short-lived link to a kept file, under its own name."""
-    url = runtime.client("s3").generate_presigned_url(
-        "get_object",
-        Params={
-            "Bucket": runtime.content_bucket(),
-            "Key": _kept(attachment.sha256),
-            "ResponseContentDisposition": f"attachment; filename*=UTF-8''{quote(attachment.name)}",
-            "ResponseContentType": attachment.media_type,
-        },
-        ExpiresIn=LINK_S,
-    )
-    return {"url": url, "expires_at": _expiry().isoformat()}
+    return files.link(attachment, FOLDER, attachment.name)
 
 
 def open_kept(attachment: Attachment) -> BinaryIO:
     """A kept file, to be read once."""
-    answer = runtime.client("s3").get_object(
-        Bucket=runtime.content_bucket(), Key=_kept(attachment.sha256)
-    )
-    body: BinaryIO = answer["Body"]
-    return body
+    return files.open_kept(attachment, FOLDER)
 
 
 class Carried:
@@ -214,7 +120,9 @@ class Carried:
         for index, attachment in enumerate(attachments):
             with self.path(index).open("rb") as file:
                 runtime.client("s3").put_object(
-                    Bucket=runtime.content_bucket(), Key=_kept(attachment.sha256), Body=file
+                    Bucket=runtime.content_bucket(),
+                    Key=files.kept(FOLDER, attachment.sha256),
+                    Body=file,
                 )
 
     def path(self, index: int) -> Path:
@@ -232,19 +140,3 @@ class _Recording:
         data = self._source.read(size)
         self._to.write(data)
         return data
-
-
-def _staged(agency: str, digest: str) -> str:
-    return f"uploads/{agency}/{digest}"
-
-
-def _kept(digest: str) -> str:
-    return f"attachments/{digest}"
-
-
-def _b64(digest: str) -> str:
-    return b64encode(bytes.fromhex(digest)).decode()
-
-
-def _expiry() -> datetime:
-    return runtime.now() + timedelta(seconds=LINK_S)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from chalicelib.contexts.documents.consultations import asking
 from chalicelib.contexts.documents.domain.copy import (
     CopyCommand,
     NoteReceptionOverdue,
@@ -11,7 +12,7 @@ from chalicelib.contexts.documents.domain.copy import (
     OrderChange,
     copy,
 )
-from chalicelib.contexts.documents.domain.document import NoteReplacement, document
+from chalicelib.contexts.documents.domain.document import NoteReplacement, SendDocument, document
 from chalicelib.contexts.documents.domain.events import (
     Change,
     DocumentAmended,
@@ -21,11 +22,12 @@ from chalicelib.contexts.documents.domain.events import (
     Party,
 )
 from chalicelib.contexts.documents.projections.which_copies_await_reception import Awaited
+from chalicelib.contexts.dossiers.domain.events import DossierConsultationRequested
 from chalicelib.kernel import Decider, Origin
 
-EVENTS = DocumentSent | DocumentRevoked | DocumentAmended | DocumentRelayed
 HandedOver = DocumentSent | DocumentAmended | DocumentRelayed
 """The events that bring a document to new receivers."""
+EVENTS = HandedOver | DocumentRevoked | DossierConsultationRequested
 
 
 def new_receivers(event: HandedOver) -> tuple[Party, ...]:
@@ -59,12 +61,16 @@ def copy_id(id_: str, receiver: str) -> str:
 
 
 def react(
-    event: HandedOver | DocumentRevoked, origin: Origin
-) -> Iterable[tuple[Decider[Any, Any, Any], str, CopyCommand | NoteReplacement]]:
+    event: EVENTS, origin: Origin
+) -> Iterable[tuple[Decider[Any, Any, Any], str, CopyCommand | NoteReplacement | SendDocument]]:
     """Open a copy for every receiver, new, added or of a hub; pass an order on to those concerned.
 
-    What a new document replaces is told so.
+    What a new document replaces is told so. Who works on a dossier asks others by a document.
     """
+    if isinstance(event, DossierConsultationRequested):
+        if sending := asking(event, origin):
+            yield sending
+        return
     match event:
         case DocumentSent():
             for each in event.replaces:

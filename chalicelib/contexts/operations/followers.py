@@ -6,14 +6,14 @@ from chalicelib import runtime
 from chalicelib.delivery.outbox import FOLLOWER
 from chalicelib.history.pages import Page
 from chalicelib.kernel import Value
-from chalicelib.projector.checkpoints import REACT
+from chalicelib.projector.checkpoints import NOTIFY, REACT
 from chalicelib.projector.table import building, current
 
 
 class Follower(Value):
     """A worker's reader of history: how many positions it is behind, and for how many seconds.
 
-    `name` is `outbox`, `react`, or a view with its generation (`who_takes_part~1`).
+    `name` is `outbox`, `react`, `notify`, or a view with its generation (`who_takes_part~1`).
     """
 
     worker: str
@@ -25,7 +25,7 @@ class Follower(Value):
 
 def followers(now: datetime) -> list[Follower]:
     """Everybody who follows history; of the views those generations that are read."""
-    found = {FOLLOWER: 0, REACT: 0} | current(runtime.checkpoints().item())
+    found = {FOLLOWER: 0, REACT: 0, NOTIFY: 0} | current(runtime.checkpoints().item())
     return _followers(found, now)
 
 
@@ -39,7 +39,7 @@ def _followers(found: dict[str, int], now: datetime) -> list[Follower]:
     head = last.next - 1 if last else 0
     return [
         Follower(
-            worker="react" if name == REACT else "project",
+            worker=name if name in {REACT, NOTIFY} else "project",
             name=name,
             position=position,
             lag=head - position,

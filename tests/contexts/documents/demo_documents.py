@@ -3,7 +3,6 @@
 from datetime import UTC, date, datetime, timedelta
 
 from chalicelib.contexts.documents.domain.copy import Opening, ReceptionTerms
-from chalicelib.contexts.documents.domain.document import document_id
 from chalicelib.contexts.documents.domain.events import (
     Attachment,
     CopyArrived,
@@ -31,6 +30,7 @@ from chalicelib.contexts.documents.domain.events import (
     Party,
     Replaced,
     StaffContact,
+    document_id,
 )
 from chalicelib.kernel import Origin
 from chalicelib.privacy.personal import Personal

@@ -61,9 +61,14 @@ from chalicelib.contexts.documents.domain.document import (
     UnitNotBelow,
     decide,
     document,
+)
+from chalicelib.contexts.documents.domain.events import (
+    Answered,
+    DocumentRelayed,
+    Hop,
+    Party,
     document_id,
 )
-from chalicelib.contexts.documents.domain.events import Answered, DocumentRelayed, Hop, Party
 from chalicelib.kernel import Refused
 
 

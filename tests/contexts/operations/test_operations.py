@@ -84,7 +84,11 @@ def test_an_empty_axis_stands_still(post):
     status = auditor.call("GET", "/status").json
     assert (status["history"], status["lanes"]) == ({"position": 0, "numbered_at": None}, [])
     assert status["totals"] == {"depth": 0, "oldest_s": 0, "parked": 0, "failing": 0, "paused": 0}
-    assert {w["name"]: w["lag"] for w in status["workers"]} == {"outbox": 0, "react": 0}
+    assert {w["name"]: w["lag"] for w in status["workers"]} == {
+        "notify": 0,
+        "outbox": 0,
+        "react": 0,
+    }
     assert status["reactions"] == {"parked": 0}
     assert status["rebuilds"] == []
 
@@ -104,6 +108,7 @@ def test_the_status_says_who_is_behind_and_what_waits(post):
     behind = {w["name"]: (w["worker"], w["position"], w["lag"]) for w in status["workers"]}
     assert behind == {
         "outbox": ("project", 5, 0),
+        "notify": ("notify", 0, 5),
         "react": ("react", 0, 5),
         "who_takes_part~1": ("project", 4, 1),
     }

@@ -1,10 +1,6 @@
 """A document: the sender's side."""
 
-import base64
-import unicodedata
 from collections.abc import Iterable
-from datetime import date
-from hashlib import sha256
 from typing import Any, Literal
 
 from pydantic import Field
@@ -283,16 +279,6 @@ class DocumentAlreadySent(Conflict):
 
     code = "document-already-sent"
     rule = "QCVN 102:2016/BTTTT: a DocumentId names one document"
-
-
-def document_id(issuer: str, promulgated_on: date | str, number: str, notation: str) -> str:
-    """The id of the document that these four name: 26 letters and digits, always the same ones.
-
-    15/QĐ-BNV is not 15/TT-BNV: the notation is part of it. `issuer` is canonical.
-    """
-    parts = [issuer, str(promulgated_on), number, notation]
-    text = "\n".join(unicodedata.normalize("NFC", part.strip()) for part in parts)
-    return base64.b32encode(sha256(text.encode()).digest()[:16]).decode().rstrip("=").lower()
 
 
 def decide(command: DocumentCommand, state: Document) -> list[DocumentEvent]:

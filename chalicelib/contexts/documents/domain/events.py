@@ -5,13 +5,26 @@ receiver's. Codes are those of QCVN 102:2016/BTTTT; agency codes are canonical (
 say `as_given`.
 """
 
+import base64
+import unicodedata
 from datetime import date
+from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field
 
 from chalicelib.kernel import Event, Value
 from chalicelib.privacy.personal import Personal
+
+
+def document_id(issuer: str, promulgated_on: date | str, number: str, notation: str) -> str:
+    """The id of the document that these four name: 26 letters and digits, always the same ones.
+
+    15/QĐ-BNV is not 15/TT-BNV: the notation is part of it. `issuer` is canonical.
+    """
+    parts = [issuer, str(promulgated_on), number, notation]
+    text = "\n".join(unicodedata.normalize("NFC", part.strip()) for part in parts)
+    return base64.b32encode(sha256(text.encode()).digest()[:16]).decode().rstrip("=").lower()
 
 
 class Party(Value):

@@ -21,10 +21,10 @@ from chalicelib.contexts.documents.edxml.errors import (
     SecretMarking,
 )
 from chalicelib.contexts.documents.edxml.model import MAX_TEXT, NAMESPACE
-from chalicelib.contexts.documents.edxml.secrecy import marks_a_secret, names_a_level
 from chalicelib.contexts.documents.edxml.tree import Node
 from chalicelib.contexts.documents.edxml.unpack import Sink, Unpacked, Unpacker
 from chalicelib.kernel import Value
+from chalicelib.secrecy import marks_a_secret, names_a_level
 
 MAX_MESSAGE = 100 * 1024 * 1024
 """Bytes of a whole message."""

@@ -18,7 +18,6 @@ from chalicelib.contexts.documents.domain.events import (
     Party,
 )
 from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
-from chalicelib.contexts.documents.edxml.secrecy import marks_a_secret
 from chalicelib.contexts.documents.register import Register
 from chalicelib.contexts.documents.submission.asked import (
     Amendment,
@@ -43,6 +42,7 @@ from chalicelib.contexts.documents.submission.orders import (
 from chalicelib.contexts.documents.submission.parties import code_of, codes_of, sealed_staff
 from chalicelib.handle import Done, check, handle
 from chalicelib.kernel import Origin, Refused
+from chalicelib.secrecy import marks_a_secret
 
 _AMENDABLE = OfficialDocument.model_fields.keys() & Amendment.model_fields.keys()
 

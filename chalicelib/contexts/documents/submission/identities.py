@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from chalicelib import runtime
 from chalicelib.agency_code import AgencyCodeInvalid, canonical
-from chalicelib.contexts.documents.domain.document import Replacing, document, document_id
-from chalicelib.contexts.documents.domain.events import Replaced
+from chalicelib.contexts.documents.domain.document import Replacing, document
+from chalicelib.contexts.documents.domain.events import Replaced, document_id
 from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
 from chalicelib.contexts.documents.register import Register
 from chalicelib.handle import fold

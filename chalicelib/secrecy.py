@@ -1,4 +1,4 @@
-"""Is this message marked as a state secret? Asked before anything of it is kept.
+"""Is this text marked as a state secret? Asked before anything of it is kept. Pure.
 
 The standard has no element for secrecy, so a marking shows in an element a vendor added, as the
 whole of some field, or set apart at the head or foot of the subject or the summary. The words in

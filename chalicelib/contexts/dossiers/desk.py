@@ -1,0 +1,224 @@
+"""Dossiers over HTTP, for the officers who work on them, and for their agencies' systems."""
+
+from typing import Any, TypeVar
+
+from chalice.app import Response
+
+from chalicelib.contexts.dossiers import codes, consulting, filing
+from chalicelib.contexts.dossiers.acting import carry_out, command, decided
+from chalicelib.contexts.dossiers.asked import (
+    Acceptance,
+    Assignment,
+    Completion,
+    Consultation,
+    Correction,
+    Extension,
+    Forwarding,
+    Fulfilment,
+    Handover,
+    NewResult,
+    Nothing,
+    Obligation,
+    Reason,
+    Return,
+    SupplementRequest,
+)
+from chalicelib.contexts.dossiers.domain.commands import (
+    AcceptDossier,
+    AnyDossierCommand,
+    ApproveWithdrawal,
+    CloseConsultation,
+    CompleteDossier,
+    CorrectResult,
+    DeclineWithdrawal,
+    ExtendDeadline,
+    ForwardStep,
+    FulfilObligation,
+    PauseDossier,
+    RaiseObligation,
+    ReassignStep,
+    RefuseDossier,
+    RequestSupplement,
+    ResumeDossier,
+    ReturnResult,
+    ReturnStep,
+    StartProcessing,
+    StopDossier,
+    WithdrawResult,
+)
+from chalicelib.contexts.dossiers.domain.dossier import dossier
+from chalicelib.contexts.dossiers.domain.events import FileRef
+from chalicelib.contexts.dossiers.shown import standing
+from chalicelib.handle import Done
+from chalicelib.http.identity import Role
+from chalicelib.http.resource import Resource, accepted, ok
+from chalicelib.kernel import Value
+
+routes = Resource(__name__)
+DESK: set[Role] = {"officer", "system"}
+C = TypeVar("C", bound=AnyDossierCommand)
+
+
+@routes.put("/dossiers/{dossier_id}/acceptance", allow=DESK)
+def accept_dossier(dossier_id: str) -> Response:
+    """Take a dossier in: receipt, appointment, and the clock runs. 202."""
+    return _do(AcceptDossier, dossier_id, routes.json(Acceptance))
+
+
+@routes.put("/dossiers/{dossier_id}/refusal", allow=DESK)
+def refuse_dossier(dossier_id: str) -> Response:
+    """Do not take a dossier in, for a reason. 202."""
+    return _do(RefuseDossier, dossier_id, routes.json(Reason))
+
+
+@routes.post("/dossiers/{dossier_id}/supplement-requests", allow=DESK)
+def request_supplement(dossier_id: str) -> Response:
+    """Ask the applicant for more; the clock stands still. 202."""
+    return _do(RequestSupplement, dossier_id, routes.json(SupplementRequest))
+
+
+@routes.put("/dossiers/{dossier_id}/processing", allow=DESK)
+def start_processing(dossier_id: str) -> Response:
+    """Begin the work on an accepted dossier. 202."""
+    return _do(StartProcessing, dossier_id)
+
+
+@routes.post("/dossiers/{dossier_id}/forwardings", allow=DESK)
+def forward_step(dossier_id: str) -> Response:
+    """Pass a dossier on from one step to a later one. 202; `step-passed` if it is elsewhere."""
+    return _do(ForwardStep, dossier_id, routes.json(Forwarding))
+
+
+@routes.post("/dossiers/{dossier_id}/returns", allow=DESK)
+def return_step(dossier_id: str) -> Response:
+    """Give a dossier back to an earlier step, for a reason. 202."""
+    return _do(ReturnStep, dossier_id, routes.json(Return))
+
+
+@routes.put("/dossiers/{dossier_id}/assignment", allow=DESK)
+def reassign_step(dossier_id: str) -> Response:
+    """Give the present step to another unit or officer. 202."""
+    return _do(ReassignStep, dossier_id, routes.json(Assignment))
+
+
+@routes.post("/dossiers/{dossier_id}/consultations", allow=DESK)
+def consult_agencies(dossier_id: str) -> Response:
+    """Ask other agencies by a document over the axis; the answer to it moves the dossier. 202."""
+    wish = consulting.ask(routes, dossier_id, routes.json(Consultation))
+    return accepted(carry_out(wish))
+
+
+@routes.put("/dossiers/{dossier_id}/consultations/{document_id}/closure", allow=DESK)
+def close_consultation(dossier_id: str, document_id: str) -> Response:
+    """Go on without the opinions that are missing. 202."""
+    return _do(CloseConsultation, dossier_id, document=document_id)
+
+
+@routes.post("/dossiers/{dossier_id}/obligations", allow=DESK)
+def raise_obligation(dossier_id: str) -> Response:
+    """Have the applicant pay; the clock stands still. 202, with the obligation's id."""
+    asked, origin = routes.json(Obligation), routes.origin()
+    id_ = codes.new_id("obligation", origin)
+    wish = command(
+        routes, RaiseObligation, dossier_id, obligation=id_, **asked.model_dump(mode="json")
+    )
+    done = carry_out(wish)
+    response = ok({"seen": done.seen, "version": done.number, "obligation": id_})
+    response.status_code = 202
+    return response
+
+
+@routes.put("/dossiers/{dossier_id}/obligations/{obligation_id}/fulfilment", allow=DESK)
+def fulfil_obligation(dossier_id: str, obligation_id: str) -> Response:
+    """Say that the desk took the money, or that it need not be paid. 202."""
+    return _do(FulfilObligation, dossier_id, routes.json(Fulfilment), obligation=obligation_id)
+
+
+@routes.put("/dossiers/{dossier_id}/pause", allow=DESK)
+def pause_dossier(dossier_id: str) -> Response:
+    """Let the work and its clock stand still, for a reason. 202."""
+    return _do(PauseDossier, dossier_id, routes.json(Reason))
+
+
+@routes.delete("/dossiers/{dossier_id}/pause", allow=DESK)
+def resume_dossier(dossier_id: str) -> Response:
+    """Let the work go on, to a new appointment. 202."""
+    return _do(ResumeDossier, dossier_id)
+
+
+@routes.put("/dossiers/{dossier_id}/extension", allow=DESK)
+def extend_deadline(dossier_id: str) -> Response:
+    """Apologise and take more time, once. 202; `apology-too-late` within a day of the old one."""
+    return _do(ExtendDeadline, dossier_id, routes.json(Extension))
+
+
+@routes.put("/dossiers/{dossier_id}/withdrawal/approval", allow=DESK)
+def approve_withdrawal(dossier_id: str) -> Response:
+    """Give the dossier back. 202."""
+    return _do(ApproveWithdrawal, dossier_id)
+
+
+@routes.put("/dossiers/{dossier_id}/withdrawal/refusal", allow=DESK)
+def decline_withdrawal(dossier_id: str) -> Response:
+    """Do not give the dossier back, for a reason. 202."""
+    return _do(DeclineWithdrawal, dossier_id, routes.json(Reason))
+
+
+@routes.put("/dossiers/{dossier_id}/stop", allow=DESK)
+def stop_dossier(dossier_id: str) -> Response:
+    """End the work without a result, for a reason. 202."""
+    return _do(StopDossier, dossier_id, routes.json(Reason))
+
+
+@routes.put("/dossiers/{dossier_id}/completion", allow=DESK)
+def complete_dossier(dossier_id: str) -> Response:
+    """Say that the work is done, with its results, whose files were uploaded. 202."""
+    asked = routes.json(Completion)
+    return _with_results(CompleteDossier, dossier_id, asked.results, outcome=asked.outcome)
+
+
+@routes.put("/dossiers/{dossier_id}/handover", allow=DESK)
+def return_result(dossier_id: str) -> Response:
+    """Say how the applicant got the result: at the desk, by post, electronically. 202."""
+    return _do(ReturnResult, dossier_id, routes.json(Handover))
+
+
+@routes.put("/dossiers/{dossier_id}/recall", allow=DESK)
+def withdraw_result(dossier_id: str) -> Response:
+    """Take a wrong result back, for a reason. 202."""
+    return _do(WithdrawResult, dossier_id, routes.json(Reason))
+
+
+@routes.put("/dossiers/{dossier_id}/correction", allow=DESK)
+def correct_result(dossier_id: str) -> Response:
+    """Bring the corrected results. 202."""
+    return _with_results(CorrectResult, dossier_id, routes.json(Correction).results)
+
+
+def _do(kind: type[C], dossier_id: str, asked: Value | None = None, **said: Any) -> Response:
+    """Carry out a command with what was asked; what was left out has the command's own default."""
+    given = (asked or routes.json(Nothing)).model_dump(exclude_none=True)
+    return accepted(carry_out(command(routes, kind, dossier_id, **given, **said)))
+
+
+def _with_results(
+    kind: type[C], dossier_id: str, asked: tuple[NewResult, ...], **said: Any
+) -> Response:
+    """Carry out a command that brings results; their files are kept with the applicant's."""
+    state = standing(dossier_id).state
+    caller = routes.caller()
+    found = filing.results(asked, filing.desk_of(caller), state.results)
+    wish = command(routes, kind, dossier_id, results=found, **said)
+    before = {result.file for result in state.results}
+    new: list[tuple[str, FileRef]] = [
+        (f"results/{index}/file", result.file)
+        for index, result in enumerate(found)
+        if result.file and result.file not in before
+    ]
+
+    def with_files(wish: C) -> Done:
+        owner = filing.uploader(caller)
+        with filing.arriving(owner, state.subject, new, dossier, dossier_id, wish):
+            return decided(wish)
+
+    return accepted(carry_out(wish, with_files))

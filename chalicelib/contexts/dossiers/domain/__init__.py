@@ -1,0 +1,1 @@
+"""The rules of procedures, dossiers, consultations and components."""

@@ -1,0 +1,1 @@
+"""Pure: one file for each reader's question."""

@@ -1,0 +1,158 @@
+"""Dossiers that another system keeps: its messages repeat, come late, or cannot be."""
+
+from datetime import timedelta
+
+import pytest
+from contexts.dossiers.demo_dossiers import (
+    CODE,
+    DAY,
+    DESK,
+    LIVES,
+    MONDAY,
+    OTHER,
+    SUBJECT,
+    ask,
+    live,
+)
+
+from chalicelib.contexts.dossiers.domain.adoption import NEXT
+from chalicelib.contexts.dossiers.domain.commands import (
+    AcceptDossier,
+    AdoptState,
+    NoteConsultationAnswer,
+    NoteOverdue,
+    NoteSync,
+    SubmitDossier,
+)
+from chalicelib.contexts.dossiers.domain.dossier import dossier
+from chalicelib.contexts.dossiers.domain.events import Applicant, Contact
+from chalicelib.contexts.dossiers.domain.refusals import (
+    DossierAlreadyFiled,
+    KeptElsewhere,
+    KeptHere,
+    NotYourDossier,
+    SyncFromTheFuture,
+    SyncImpossible,
+)
+from chalicelib.kernel import Refused
+
+
+def synced(*states, **changes):
+    """The state after the portal states, an hour apart."""
+    return live(*((AdoptState, {"portal": portal, **changes}) for portal in states))[1]
+
+
+NOW = MONDAY + DAY
+
+
+@pytest.mark.parametrize(
+    ("states", "changes", "then"),
+    [
+        pytest.param((), {"portal": 2}, "accepted", id="a dossier is first heard of"),
+        pytest.param((), {"portal": 9}, "processed", id="in whatever state"),
+        pytest.param((2,), {"portal": 4}, "processing", id="it moves"),
+        pytest.param((1,), {"portal": 9}, "processed", id="messages between were lost"),
+        pytest.param((2, 7), {"portal": 2}, "accepted", id="a withdrawal was declined"),
+        pytest.param((1,), {"portal": 5}, "intake_supplement", id="more asked for at intake"),
+        pytest.param((1, 5), {"portal": 1}, "submitted", id="and handed in"),
+        pytest.param((4,), {"portal": 6}, "payment", id="a payment later on"),
+        pytest.param((4, 9, 10), {"portal": 4}, "processing", id="a result is corrected"),
+        pytest.param((2,), {"portal": 2, "unit": "x"}, "accepted", id="the same state, more said"),
+        pytest.param((2,), {"portal": 2, "state_at": MONDAY}, None, id="the same state again"),
+        pytest.param((2, 4), {"portal": 2, "state_at": MONDAY}, None, id="yesterday's, today"),
+        pytest.param((2, 4), {"portal": 9, "state_at": MONDAY}, None, id="late, whatever it says"),
+        pytest.param((3,), {"portal": 4}, SyncImpossible, id="refused, and yet processed"),
+        pytest.param((4, 8), {"portal": 9}, SyncImpossible, id="stopped, and yet processed"),
+        pytest.param((4,), {"portal": 2}, SyncImpossible, id="back to intake"),
+        pytest.param((2, 5), {"portal": 1}, SyncImpossible, id="accepted, then newly registered"),
+        pytest.param((2, 7), {"portal": 3}, SyncImpossible, id="accepted, then not accepted"),
+        pytest.param((2,), {"procedure": "1.000002"}, SyncImpossible, id="another procedure"),
+        pytest.param((), {"state_at": NOW + DAY}, SyncFromTheFuture, id="of tomorrow"),
+        pytest.param(
+            (), {"received_at": NOW, "due_at": MONDAY}, SyncImpossible, id="due before received"
+        ),
+        pytest.param((2,), {"agency": OTHER}, NotYourDossier, id="told by another agency"),
+    ],
+)
+def test_a_synced_state(states, changes, then):
+    state = synced(*states)
+    wish = ask(AdoptState, state, **{"at": NOW, **changes})
+    if isinstance(then, type):
+        with pytest.raises(Refused) as refusal:
+            dossier.decide(wish, state)
+        assert type(refusal.value) is then
+        return
+    events = dossier.decide(wish, state)
+    after = dossier.fold(events, state)
+    assert [event.status for event in events] == ([then] if then else [])
+    assert after.status == (then or state.status)
+    assert after.sync == "none"
+    assert dossier.decide(wish, after) == []
+
+
+def test_the_clock_of_another_system_may_be_a_little_ahead():
+    soon = ask(AdoptState, at=NOW, state_at=NOW + timedelta(minutes=10))
+    assert dossier.decide(soon, dossier.initial)
+
+
+def test_two_states_of_one_second_follow_each_other():
+    state = synced(4)
+    state = dossier.fold(dossier.decide(ask(AdoptState, state, at=NOW, portal=9), state), state)
+    state = dossier.fold(dossier.decide(ask(AdoptState, state, at=NOW, portal=10), state), state)
+    assert state.status == "returned"
+
+
+@pytest.mark.parametrize(
+    ("changes", "on_time"),
+    [
+        ({"portal": 4, "due_at": NOW}, None),
+        ({"portal": 9, "due_at": NOW, "ended_at": NOW}, True),
+        ({"portal": 9, "due_at": NOW, "ended_at": NOW + DAY}, False),
+        ({"portal": 9, "due_at": NOW, "ended_at": NOW, "supplements": 1}, True),
+        ({"portal": 9, "due_at": NOW, "ended_at": NOW, "supplements": 2}, False),
+        ({"portal": 10, "due_at": NOW, "returned_at": NOW + DAY}, False),
+        ({"portal": 8, "due_at": NOW, "state_at": NOW}, True),
+        ({"portal": 9}, None),
+    ],
+)
+def test_whether_it_was_in_time(changes, on_time):
+    (event,) = dossier.decide(ask(AdoptState, at=NOW + DAY, **changes), dossier.initial)
+    assert event.on_time is on_time
+
+
+def test_what_is_said_again_later_has_not_ended_later():
+    state = live((AdoptState, {"at": MONDAY, "portal": 8, "due_at": MONDAY}))[1]
+    (event,) = dossier.decide(ask(AdoptState, state, at=NOW, portal=8, due_at=MONDAY), state)
+    assert event.on_time is True
+
+
+def test_what_it_says_of_the_applicant_is_personal():
+    said = {"applicant": Applicant(name="Demo"), "contact": Contact(), "summary": "demo"}
+    (event,) = dossier.decide(ask(AdoptState, **said, subject=SUBJECT), dossier.initial)
+    assert {event.applicant.subject, event.contact.subject, event.summary.subject} == {SUBJECT}
+    (event,) = dossier.decide(ask(AdoptState), dossier.initial)
+    assert event.applicant is event.contact is event.summary is None
+
+
+@pytest.mark.parametrize("status", [status for status in LIVES if status != "absent"])
+def test_nobody_else_says_how_a_dossier_kept_here_stands(status):
+    _, state = live(*LIVES[status])
+    with pytest.raises(KeptHere):
+        dossier.decide(ask(AdoptState, state), state)
+
+
+def test_a_dossier_kept_elsewhere_changes_there():
+    state = synced(2)
+    with pytest.raises(KeptElsewhere):
+        dossier.decide(ask(AcceptDossier, state), state)
+    with pytest.raises(DossierAlreadyFiled):
+        dossier.decide(ask(SubmitDossier, state), state)
+    for kind in (NoteSync, NoteOverdue, NoteConsultationAnswer):
+        assert dossier.decide(ask(kind, state), state) == []
+
+
+def test_the_table_knows_every_portal_state():
+    assert NEXT.keys() == set(range(1, 11))
+    assert all(code in NEXT[code] for code in NEXT)
+    assert synced(2).elsewhere.procedure == CODE
+    assert synced(2).agency == DESK
