@@ -39,7 +39,7 @@ rules:
 	@.venv/bin/lint-imports
 
 unit:
-	@$(PY) -m pytest -q -n auto -m "not emulator and not journey"
+	@$(PY) -m pytest -q -n auto --dist worksteal -m "not emulator and not journey"
 
 domains: # Each line of each domain is asked for by a table, not met by chance in a state machine.
 	@export COVERAGE_FILE="$$(mktemp)"; trap 'rm -f "$$COVERAGE_FILE"' EXIT; \

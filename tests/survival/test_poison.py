@@ -6,6 +6,7 @@ from survival.world import Violated, must
 
 from chalicelib import registry
 from chalicelib.contexts.documents.domain.events import DocumentRevoked
+from chalicelib.contexts.documents.projections import where_is_my_document
 from chalicelib.projector.projection import event_types
 
 
@@ -102,7 +103,7 @@ def test_it_would_hold_up_all_others_if_it_were_not_set_aside(world, poison):
 
 def unfoldable(world, monkeypatch):
     """One view's fold fails from some event on; then it is mended."""
-    victim = registry.PROJECTIONS[-1]
+    victim = where_is_my_document.answer
     evolve, broken = victim.evolve, [True]
 
     def fold(row, event):

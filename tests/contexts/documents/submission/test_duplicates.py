@@ -14,8 +14,7 @@ from journeys.journey import edxml_document, edxml_status
 from survival.world import world
 
 from app import app
-from chalicelib import runtime
-from chalicelib.contexts.documents import files
+from chalicelib import files, runtime
 from chalicelib.contexts.documents.intake import STUCK_S, Job, submissions, take_in
 from chalicelib.delivery.signatures import sign_ed25519
 
