@@ -199,7 +199,8 @@ class Journey:
         yield
         assert self.settled() == before
         assert self.objects("Content").keys() == kept
-        assert self.objects("Staging") == {}
+        # What was printed for a reader is lent from there, for a day at most.
+        assert [key for key in self.objects("Staging") if not key.startswith("forms/")] == []
 
     @contextmanager
     def deaf(self, mapping):
