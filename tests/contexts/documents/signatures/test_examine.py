@@ -115,6 +115,7 @@ def test_a_warning_for_each_that_is_not_valid():
     assert warnings_about(reports) == ("signature-too-weak message",)
 
 
+# They are another's data: they stand beside the project, not in it.
 @pytest.mark.skipif(not SAMPLES.exists(), reason="the published messages are not here")
 @pytest.mark.parametrize("name", ["new", "revocation", "update", "replacement"])
 def test_a_published_signature_is_too_weak(found, name):
