@@ -1,0 +1,1 @@
+"""The questions readers ask about payments."""
