@@ -7,7 +7,8 @@ own (`AWS_ENDPOINT_URL`) is boto3's business.
 import hmac
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,6 +55,8 @@ TRUST_ANCHORS = "trust/anchors.pem"
 _FINGERPRINT_KEY = "request-fingerprints"
 _SIGNING_KEY = "webhook-signing-1"
 _SUBJECT_KEY = "subject-names"
+_RINGERS = 8
+"""Wake-ups sent at the same time."""
 _one_at_a_time = Lock()
 
 
@@ -299,15 +302,21 @@ def ring_react(why: str) -> None:
     )
 
 
-def ring_lane(lane: str, why: str) -> None:
-    """Wake `deliver` for a lane; the same reason wakes it once within five minutes."""
-    name = lane.replace("#", "-")
-    client("sqs").send_message(
-        QueueUrl=queue_url("deliver"),
-        MessageBody=json.dumps({"lane": lane}),
-        MessageGroupId=name,
-        MessageDeduplicationId=f"{name}-{why}",
-    )
+def ring_lanes(lanes: Iterable[str], why: str) -> None:
+    """Wake `deliver` for these lanes; the same reason wakes it once within five minutes."""
+    sqs, url = client("sqs"), queue_url("deliver")
+
+    def ring(lane: str) -> None:
+        name = lane.replace("#", "-")
+        sqs.send_message(
+            QueueUrl=url,
+            MessageBody=json.dumps({"lane": lane}),
+            MessageGroupId=name,
+            MessageDeduplicationId=f"{name}-{why}",
+        )
+
+    with ThreadPoolExecutor(_RINGERS) as ringers:
+        list(ringers.map(ring, lanes))
 
 
 @cache

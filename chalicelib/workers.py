@@ -81,8 +81,7 @@ def project(event: dict[str, Any], context: Any) -> Failures:
         grown = runtime.outbox().extend(projector.reader, routings, run)
     finally:
         run.write()
-    for lane in sorted(grown):
-        runtime.ring_lane(lane, f"history-{run.at(OUTBOX)}")
+    runtime.ring_lanes(grown, f"history-{run.at(OUTBOX)}")
     if run.at(REACT) < run.foremost:
         runtime.ring_react(f"history-{run.foremost}")
     if not any("dynamodb" in record for record in event.get("Records", ())):
@@ -286,11 +285,8 @@ def _short_of_time(context: Any) -> bool:
 def _ring_due_lanes() -> None:
     """Ring every lane with messages that may be tried now: retries, and lost wake-ups."""
     now = runtime.now()
-    for lane in runtime.lanes().every():
-        if lane.due(now):
-            runtime.ring_lane(
-                lane.lane, f"due-{now.isoformat()}".replace(":", "").replace("+", "-")
-            )
+    due = [lane.lane for lane in runtime.lanes().every() if lane.due(now)]
+    runtime.ring_lanes(due, f"due-{now.isoformat()}".replace(":", "").replace("+", "-"))
 
 
 def _measure() -> None:

@@ -347,7 +347,7 @@ def _mappings() -> Json:
             function,
             {"Fn::GetAtt": [f"{table}Table", "StreamArn"]},
             {
-                "BatchSize": 100,
+                "BatchSize": 1_000,
                 "MaximumBatchingWindowInSeconds": 0,
                 "StartingPosition": "TRIM_HORIZON",
                 "BisectBatchOnFunctionError": True,

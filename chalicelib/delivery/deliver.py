@@ -6,14 +6,15 @@ lead to the same.
 
 import random
 from base64 import b64decode, b64encode
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.lanes import AXIS, Cursor, Lanes, LeaseLost, Pause
-from chalicelib.delivery.outbox import Message, Outbox
+from chalicelib.delivery.outbox import Message, Outbox, agency_of
 from chalicelib.delivery.parking import BEHIND, GivenUp, Parked, Parking
 from chalicelib.delivery.send import Answer, Sender, Verdict
 from chalicelib.delivery.signatures import Unauthenticated, sign_ed25519, sign_hmac, verify
@@ -24,6 +25,10 @@ RETRY_BASE_S, RETRY_CAP_S = 4, 3_600
 """Full jitter: the n-th wait is anything up to base * 2^(n-1) seconds, and never above the cap."""
 ASKED_CAP_S = 86_400
 """The longest pause that a receiver can ask for."""
+KNOWN_S = 5
+"""How long a run posts to an address without looking it up again."""
+_AHEAD = 10
+"""Commits of a lane that are read at once, after the first: its receiver may be down."""
 RECEIPT_BYTES = 4 * 1024
 """The longest answer that is kept with its signature; a longer one counts as not verified."""
 GONE = "gone"
@@ -127,6 +132,10 @@ class Deliverer:
     delivered: Callable[[Message, Commit], None]
     refused: Callable[[Message, Commit, str], None]
     clock: Callable[[], datetime]
+    # Where agencies were reached a moment ago, by this run.
+    _known: dict[str, tuple[datetime, Address | None]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def serve(self, lane: str, owner: str, until: datetime) -> bool:
         """Drain the lane until it is empty, its receiver fails, or it is `until`.
@@ -136,6 +145,7 @@ class Deliverer:
         cursor = self.lanes.lease(lane, owner, self.clock())
         if cursor is None:
             return False
+        self._known.pop(agency_of(lane), None)
         try:
             self._drain(cursor, owner, until)
         except LeaseLost:
@@ -144,17 +154,17 @@ class Deliverer:
 
     def _drain(self, cursor: Cursor, owner: str, until: datetime) -> None:
         while True:
-            following = self.outbox.following(cursor.lane, cursor.served)
+            following = self._with_commits(self.outbox.following(cursor.lane, cursor.served))
             while self.clock() < until:
-                message = None if cursor.released else next(following, None)
-                if message is None and not cursor.released:
+                found = None if cursor.released else next(following, None)
+                if found is None and not cursor.released:
                     break
                 if cursor.paused or (cursor.due_at and cursor.due_at > self.clock()):
                     self.lanes.release(cursor.lane, owner)
                     return
                 moved = (
-                    self._following(cursor, owner, message)
-                    if message
+                    self._following(cursor, owner, *found)
+                    if found
                     else self._released(cursor, owner)
                 )
                 if moved is None:
@@ -170,11 +180,22 @@ class Deliverer:
                 return
             cursor = again
 
-    def _following(self, cursor: Cursor, owner: str, message: Message) -> Cursor | None:
+    def _with_commits(self, messages: Iterator[Message]) -> Iterator[tuple[Message, Commit]]:
+        """Messages, each with the commit that it is about."""
+        count = 1
+        while some := list(islice(messages, count)):
+            commits = self.store.commits([(one.stream, one.commit) for one in some])
+            for message in some:
+                yield message, commits[message.stream, message.commit]
+            count = _AHEAD
+
+    def _following(
+        self, cursor: Cursor, owner: str, message: Message, commit: Commit
+    ) -> Cursor | None:
         """Deal with the lane's next message; None if the lane has to wait."""
         if moved := self.pass_by(cursor, owner, message):
             return moved
-        answer = self._attempt(message)
+        answer = self._attempt(message, commit)
         if answer is None:
             self.lanes.release(cursor.lane, owner)
             return None
@@ -210,7 +231,7 @@ class Deliverer:
         if aside[0].given_up:
             return self.give_up(cursor, owner, aside[0], aside[0].given_up)
         message = self.outbox.message(cursor.lane, aside[0].sequence)
-        answer = self._attempt(message)
+        answer = self._attempt(message, self.commit_of(message))
         if answer is None:
             self.lanes.release(cursor.lane, owner)
             return None
@@ -248,12 +269,19 @@ class Deliverer:
         place = (message.stream, message.commit)
         return self.store.commits([place])[place]
 
-    def _attempt(self, message: Message) -> Answer | None:
+    def _address(self, agency: str) -> Address | None:
+        now = self.clock()
+        since, address = self._known.get(agency, (None, None))
+        if since is None or now - since > timedelta(seconds=KNOWN_S):
+            address = self.addresses(agency)
+            self._known[agency] = now, address
+        return address
+
+    def _attempt(self, message: Message, commit: Commit) -> Answer | None:
         """Post a message and say what came of it; None if its receiver fetches it itself."""
-        address = self.addresses(message.agency)
+        address = self._address(message.agency)
         if address and address.pulls:
             return None
-        commit = self.commit_of(message)
         started = self.clock()
         if address is None:
             answer = Answer(0, "no-endpoint")

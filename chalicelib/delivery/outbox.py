@@ -5,6 +5,7 @@ in history (stream, commit, event) and a receiver; what is sent is made from the
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -21,6 +22,8 @@ from chalicelib.text import b64url
 FOLLOWER = "outbox"
 MAX_MESSAGES = 99
 """Messages for one agency from one commit: what a transaction holds beside the lane's head."""
+_WRITERS = 8
+"""Lanes that are added to at the same time."""
 _READ = 25
 """Messages of a lane that are read at once: some 8 KB, two read units."""
 
@@ -31,6 +34,10 @@ class Notice(Value):
     agency: str
     case: str
     urgent: bool = False
+
+
+_About = tuple[Commit, list[tuple[int, str, Notice]]]
+"""A commit, and which of its events (index and type) one lane must hear of."""
 
 
 class Message(Value):
@@ -80,6 +87,11 @@ def lane_of(agency: str, *, urgent: bool) -> str:
     return f"{agency}#{'urgent' if urgent else 'normal'}"
 
 
+def agency_of(lane: str) -> str:
+    """Whose lane it is."""
+    return lane.rsplit("#", 1)[0]
+
+
 def message_id(stream: str, commit: int, index: int, agency: str) -> str:
     """The same message has the same id for ever: a hash of what it is about and for whom."""
     text = f"{stream}\n{commit}\n{index}\n{agency}"
@@ -110,17 +122,19 @@ class Outbox:
         ours = run or Run(self.checkpoints)
         reached = ours.at(FOLLOWER)
         for stretch in reader.after(reached, lambda s: any(r.wants(s) for r in routings)):
+            lanes: dict[str, dict[int, _About]] = {}
             for position, commit in stretch.commits:
-                lanes: dict[str, list[tuple[int, str, Notice]]] = {}
                 for routing in routings:
                     for index, type_, notice in routing.notices(commit):
-                        lane = lane_of(notice.agency, urgent=notice.urgent)
-                        lanes.setdefault(lane, []).append((index, type_, notice))
-                if lanes:
-                    # Storing messages takes a while; whoever reads a view does not wait for it.
-                    ours.write()
-                for lane, about in lanes.items():
-                    self._add(lane, position, commit, about)
+                        lane = lanes.setdefault(lane_of(notice.agency, urgent=notice.urgent), {})
+                        _, about = lane.setdefault(position, (commit, []))
+                        about.append((index, type_, notice))
+            if lanes:
+                # Storing messages takes a while; whoever reads a view does not wait for it.
+                ours.write()
+                # Side by side: each lane is a sequence of its own.
+                with ThreadPoolExecutor(_WRITERS) as writers:
+                    list(writers.map(self._fill, lanes, lanes.values()))
                 grown |= lanes.keys()
             ours.reach([FOLLOWER], stretch.last)
         if run is None:
@@ -174,6 +188,10 @@ class Outbox:
         )
         item = answer.get("Item")
         return (int(item["position"]["N"]), int(item["sequence"]["N"])) if item else (0, 0)
+
+    def _fill(self, lane: str, commits: dict[int, _About]) -> None:
+        for position, (commit, about) in commits.items():
+            self._add(lane, position, commit, about)
 
     def _add(
         self, lane: str, position: int, commit: Commit, about: list[tuple[int, str, Notice]]

@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import AwareDatetime
 
 from chalicelib.delivery.lanes import Lane, Lanes, Pause
-from chalicelib.delivery.outbox import Outbox
+from chalicelib.delivery.outbox import Outbox, agency_of
 from chalicelib.eventstore.store import EventStore
 from chalicelib.kernel import Value
 
@@ -55,7 +55,7 @@ def _stand(found: Iterable[Lane], outbox: Outbox, store: EventStore) -> list[Sta
     since = {name: commits[m.stream, m.commit].recorded_at for name, m in first.items()}
     return [
         Standing(
-            agency=lane.lane.rsplit("#", 1)[0],
+            agency=agency_of(lane.lane),
             lane=lane.lane.rsplit("#", 1)[1],
             head=lane.head,
             served=lane.served,

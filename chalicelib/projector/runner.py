@@ -1,12 +1,14 @@
 """Feeds the projections from history: those at one position together, each event once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from chalicelib.history.reader import Positioned, Reader, Stretch
-from chalicelib.kernel import Event
+from chalicelib.kernel import Event, Value
 from chalicelib.projector.checkpoints import Run
 from chalicelib.projector.projection import Projection
 from chalicelib.projector.table import Stored, Views
@@ -14,6 +16,10 @@ from chalicelib.projector.table import Stored, Views
 NEAR = 200
 """Positions behind the foremost view within which one counts as current: a page of history."""
 
+_WRITERS = 8
+"""Rows written at the same time: no two of them are the same."""
+
+_Made = tuple[str, Value | None, tuple[int, str, datetime]]
 _Touched = dict[str, list[tuple[Positioned, Event]]]
 
 
@@ -91,30 +97,41 @@ class Projector:
             with self.guard(feed.view):
                 touched.append((feed, _touched(feed.projection, stretch)))
         stored = self.views.load((feed.view, key) for feed, keys in touched for key in keys)
+        writing: list[tuple[Feed, list[Future[None]]]] = []
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            for feed, keys in touched:
+                with self.guard(feed.view):
+                    made = list(_rows(feed, keys, stored))
+                    saves = [
+                        writers.submit(self.views.save, feed.projection, feed.view, *one)
+                        for one in made
+                    ]
+                    writing.append((feed, saves))
         fed: list[Feed] = []
-        for feed, keys in touched:
+        for feed, saves in writing:
             with self.guard(feed.view):
-                self._write(feed, keys, stored)
+                for save in saves:
+                    save.result()
                 fed.append(feed)
         return fed
 
-    def _write(self, feed: Feed, keys: _Touched, stored: dict[tuple[str, str], Stored]) -> None:
-        projection = feed.projection
-        for key, happenings in keys.items():
-            before = stored.get((feed.view, key))
-            row = (
-                projection.row.model_validate_json(before.data) if before and before.data else None
-            )
-            made = None
-            for positioned, event in happenings:
-                # What the row already holds is skipped, so a repeated wake-up counts nothing twice.
-                if before is None or positioned.position > before.position:
-                    row = projection.evolve(row, event)
-                    made = positioned
-            if made:
-                commit = made.commit
-                origin = made.position, commit.seen, commit.recorded_at
-                self.views.save(projection, feed.view, key, row, origin)
+
+def _rows(feed: Feed, keys: _Touched, stored: dict[tuple[str, str], Stored]) -> Iterator[_Made]:
+    """The rows that have changed: key, row, and the (position, version, time) that made it."""
+    projection = feed.projection
+    for key, happenings in keys.items():
+        before = stored.get((feed.view, key))
+        row = projection.row.model_validate_json(before.data) if before and before.data else None
+        made = None
+        for positioned, event in happenings:
+            # What the row already holds is skipped, so a repeated wake-up counts nothing twice.
+            if before is None or positioned.position > before.position:
+                row = projection.evolve(row, event)
+                made = positioned
+        if made:
+            commit = made.commit
+            origin = made.position, commit.seen, commit.recorded_at
+            yield key, row, origin
 
 
 def _touched(projection: Projection[Any], stretch: Stretch) -> _Touched:

@@ -7,7 +7,6 @@ there, whatever code makes it.
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 from unittest import mock
 from uuid import uuid4
@@ -126,10 +125,10 @@ def cursor_first(_world: Any) -> Iterator[None]:
     """A lane's cursor moves before its receiver has the message."""
     real: Callable[..., Any] = Deliverer._following
 
-    def eager(self: Deliverer, cursor: Any, owner: str, message: Any) -> Any:
+    def eager(self: Deliverer, cursor: Any, owner: str, *about: Any) -> Any:
         moved = self.lanes.served(cursor, owner, self.clock())
         with mock.patch.object(Lanes, "served", return_value=moved):
-            return real(self, cursor, owner, message)
+            return real(self, cursor, owner, *about)
 
     with mock.patch.object(Deliverer, "_following", eager):
         yield
@@ -203,15 +202,14 @@ def fresh_ids(_world: Any) -> Iterator[None]:
 @contextmanager
 def addresses_kept(_world: Any) -> Iterator[None]:
     """Where and how an agency is reached is looked up once."""
-    real: Callable[..., Any] = Deliverer._attempt
     book: dict[str, Any] = {}
 
-    def kept(self: Deliverer, message: Any) -> Any:
-        agency = message.agency
-        book.setdefault(agency, self.addresses(agency))
-        return real(replace(self, addresses=book.__getitem__), message)
+    def kept(self: Deliverer, agency: str) -> Any:
+        if agency not in book:
+            book[agency] = self.addresses(agency)
+        return book[agency]
 
-    with mock.patch.object(Deliverer, "_attempt", kept):
+    with mock.patch.object(Deliverer, "_address", kept):
         yield
 
 

@@ -131,7 +131,7 @@ def resume_agency(agency: str) -> Response:
     origin, code = routes.origin(), canonical(agency)
     runtime.lanes().resume(code)
     for lane in lanes_of(code):
-        runtime.ring_lane(lane, f"resume-{origin.command_id}")
+        runtime.ring_lanes([lane], f"resume-{origin.command_id}")
     return _done("agency resumed", origin, code, {"items": _lanes(code)})
 
 
@@ -166,7 +166,7 @@ def release_case(agency: str, message: str) -> Response:
         _aside(found)
         update = runtime.parking().releasing(found.lane, found.case)
         runtime.orders().carry_out(origin, found.lane, update)
-    runtime.ring_lane(found.lane, f"release-{origin.command_id}")
+    runtime.ring_lanes([found.lane], f"release-{origin.command_id}")
     return _done("case released", origin, found.lane, {"lane": found.lane, "case": found.case})
 
 
@@ -186,7 +186,7 @@ def give_up_message(agency: str, message: str) -> Response:
         order = GivenUp(reason=asked.reason, at=origin.at, by=origin.actor)
         updates = runtime.parking().giving_up(first, order)
         runtime.orders().carry_out(origin, found.lane, *updates)
-    runtime.ring_lane(found.lane, f"abandonment-{origin.command_id}")
+    runtime.ring_lanes([found.lane], f"abandonment-{origin.command_id}")
     return _done("message given up", origin, found.id, {"lane": found.lane, "case": found.case})
 
 
@@ -227,7 +227,7 @@ def rewind_lane(agency: str) -> Response:
         again = [_named(runtime.outbox().message(lane, n)) for n in range(asked.to, last + 1)]
         return ok(answer | {"messages": served - asked.to + 1, "first": again})
     runtime.orders().carry_out(origin, lane, runtime.lanes().rewinding(lane, served, asked.to - 1))
-    runtime.ring_lane(lane, f"rewind-{origin.command_id}")
+    runtime.ring_lanes([lane], f"rewind-{origin.command_id}")
     return _done("lane rewound", origin, lane, answer)
 
 
