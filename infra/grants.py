@@ -92,7 +92,7 @@ GRANTS: dict[str, list[Statement]] = {
         *_VIEWS,
         _table("Positions", "BatchGetItem"),
         _table("Checkpoints", "GetItem UpdateItem"),
-        _table("History", "Query"),
+        _table("History", "GetItem Query"),
         _table("Commands", "GetItem"),
         _table("Lanes", "GetItem Scan UpdateItem"),
         _table("Parked", "Query PutItem UpdateItem DeleteItem"),
@@ -112,13 +112,13 @@ GRANTS: dict[str, list[Statement]] = {
     "Authorize": [],
     "Sequence": [
         _table("Events", "BatchGetItem Scan"),
-        _table("History", "Query PutItem"),
+        _table("History", "GetItem Query PutItem"),
         _table("Positions", "BatchGetItem PutItem"),
         *_reads_stream("Events"),
         _reads_queue("Sequence"),
     ],
     "Project": [
-        _table("History", "Query"),
+        _table("History", "GetItem Query"),
         _table("Events", "BatchGetItem"),
         *_objects("GetObject", "bodies"),
         _table("Views", "BatchGetItem PutItem"),
@@ -132,7 +132,7 @@ GRANTS: dict[str, list[Statement]] = {
     "React": [
         *_COMMANDS,
         *_PERSONAL,
-        _table("History", "Query"),
+        _table("History", "GetItem Query"),
         *_objects("GetObject PutObject", "bodies"),
         _table("Checkpoints", "GetItem UpdateItem"),
         _table("Parked", "Query PutItem DeleteItem"),
@@ -155,7 +155,7 @@ GRANTS: dict[str, list[Statement]] = {
     ],
     "Notify": [
         *_PERSONAL,
-        _table("History", "Query"),
+        _table("History", "GetItem Query"),
         _table("Events", "BatchGetItem"),
         *_objects("GetObject", "bodies"),
         _table("Checkpoints", "GetItem UpdateItem"),

@@ -176,14 +176,14 @@ def test_what_concerns_nobody_costs_one_write(three):
     number("ballot-1")
     with counted() as calls:
         workers.project(BY_HISTORY, AWAKE)
-    assert calls == ["GetItem", "Query", "Query", "UpdateItem", "SendMessage"]
+    assert calls == ["GetItem", "GetItem", "GetItem", "UpdateItem", "SendMessage"]
     with counted() as calls:
         workers.project(BY_HISTORY, AWAKE)
-    assert calls == ["GetItem", "Query", "Query", "SendMessage"]
+    assert calls == ["GetItem", "GetItem", "SendMessage"]
     react()
     with counted() as calls:
         workers.project(BY_HISTORY, AWAKE)
-    assert calls == ["GetItem", "Query", "Query"]
+    assert calls == ["GetItem", "GetItem"]
 
 
 def test_what_concerns_several_views_costs_their_rows_and_one_write(three):
@@ -195,8 +195,9 @@ def test_what_concerns_several_views_costs_their_rows_and_one_write(three):
     assert writes == [*["PutItem"] * (len(writes) - 1), "UpdateItem"]
     concerned = [p for p in registry.PROJECTIONS if "agency.registered" in p.types]
     assert 5 <= len(writes) - 1 <= len(concerned)
-    assert calls[:5] == ["GetItem", "Query", "Query", "BatchGetItem", "BatchGetItem"]
-    assert len(calls) == 5 + len(writes) + 1
+    assert calls[:4] == ["GetItem", "GetItem", "BatchGetItem", "BatchGetItem"]
+    # The end of history is looked for, and the next worker rung.
+    assert len(calls) == 4 + len(writes) + 2
 
 
 def test_a_view_that_cannot_go_on_holds_up_nobody_else(three, caplog):

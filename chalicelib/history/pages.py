@@ -7,9 +7,9 @@ everything exactly once.
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from botocore.exceptions import ClientError
@@ -21,6 +21,10 @@ LANE = "main"
 PAGE_ENTRIES = 200
 """Entries in a page, at most: about 25 KB."""
 _BATCH_READ, _WRITERS = 100, 8
+_ONE_BY_ONE = 4
+"""Pages read by their key before the rest is asked for in one go: who keeps up finds one or two."""
+_LOOK = 64
+"""Every how many-th time the pages are listed instead: what is missing or overlaps is seen then."""
 
 
 class Entry(NamedTuple):
@@ -85,15 +89,24 @@ class DynamoHistory:
     history: str
     positions_table: str
     lane: str = LANE
+    # The newest page this process knows, as pages never change and what follows one is found by
+    # its key; and how often it has read.
+    _known: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def last(self) -> Page | None:
         """The newest page."""
-        answer = self.dynamodb.query(
-            **self._query("#l = :l", {":l": {"S": self.lane}}),
-            ScanIndexForward=False,
-            Limit=1,
-        )
-        return _page(answer["Items"][0]) if answer["Items"] else None
+        known: Page | None = self._known.get("page")
+        ahead = list(islice(self._by_key(known.next), _ONE_BY_ONE)) if known else []
+        if known is None or len(ahead) == _ONE_BY_ONE:
+            answer = self.dynamodb.query(
+                **self._query("#l = :l", {":l": {"S": self.lane}}),
+                ScanIndexForward=False,
+                Limit=1,
+            )
+            ahead = [_page(item) for item in answer["Items"]]
+        newest = ahead[-1] if ahead else known
+        self._remember(newest)
+        return newest
 
     def put(self, page: Page) -> None:
         """Add a page; see `History.put`."""
@@ -123,19 +136,63 @@ class DynamoHistory:
         Raises:
             Corrupt: a page is missing or two overlap.
         """
-        answers = self.dynamodb.get_paginator("query").paginate(
-            **self._beside("#f > :f", after), PaginationConfig={"PageSize": 20}
-        )
-        ahead = (_page(item) for answer in answers for item in answer["Items"])
+        looks = self._known.get("reads", 0) % _LOOK == 0
+        self._known["reads"] = self._known.get("reads", 0) + 1
+        return following(self._listed(after) if looks else self._walked(after), after)
+
+    def _walked(self, after: int) -> Iterator[Page]:
+        known: Page | None = self._known.get("page")
+        ends = after == 0 or (known is not None and known.next == after + 1)
+        found = 0
+        for page in islice(self._by_key(after + 1), _ONE_BY_ONE):
+            found += 1
+            self._remember(page)
+            yield page
+        if found == _ONE_BY_ONE:
+            yield from self._beyond(page.next - 1)
+        elif not found and not ends:
+            yield from self._listed(after)
+
+    def _listed(self, after: int) -> Iterator[Page]:
         # The page that the position stands in: lone commits have a page each, so it is looked up.
         here = self.dynamodb.query(
             **self._beside("#f <= :f", after), ScanIndexForward=False, Limit=1
         )
-        return following(chain(map(_page, here["Items"]), ahead), after)
+        for page in map(_page, here["Items"]):
+            self._remember(page)
+            yield page
+        yield from self._beyond(after)
+
+    def _beyond(self, position: int) -> Iterator[Page]:
+        answers = self.dynamodb.get_paginator("query").paginate(
+            **self._beside("#f > :f", position), PaginationConfig={"PageSize": 20}
+        )
+        for page in (_page(item) for answer in answers for item in answer["Items"]):
+            self._remember(page)
+            yield page
 
     def _beside(self, condition: str, position: int) -> dict[str, Any]:
         values = {":l": {"S": self.lane}, ":f": {"N": str(position)}}
         return self._query(f"#l = :l AND {condition}", values, {"#f": "first"})
+
+    def _by_key(self, first: int) -> Iterator[Page]:
+        """The page with this key and those that follow it, one by one."""
+        while True:
+            answer = self.dynamodb.get_item(
+                TableName=self.history,
+                Key={"lane": {"S": self.lane}, "first": {"N": str(first)}},
+                ConsistentRead=True,
+            )
+            if "Item" not in answer:
+                return
+            page = _page(answer["Item"])
+            first = page.next
+            yield page
+
+    def _remember(self, page: Page | None) -> None:
+        known: Page | None = self._known.get("page")
+        if page and (known is None or known.first < page.first):
+            self._known["page"] = page
 
     def positions(self, places: Sequence[Place]) -> dict[Place, int]:
         """The positions of those of `places` that have a marker."""

@@ -1,5 +1,6 @@
 """Pages and markers, on every backend alike."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -92,13 +93,29 @@ def test_overlapping_pages_are_noticed(history, after):
 
 
 @pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
-def test_what_is_new_costs_two_queries_however_many_pages_there_are(axis):
+def test_what_is_new_costs_two_reads_however_many_pages_there_are(axis):
     for number in range(1, 45):
         axis.history.put(page(number, 1))
-    for after, found in [(43, 1), (44, 0)]:
+    for after, found, calls in [
+        (43, 1, ["Query", "Query"]),
+        (43, 1, ["GetItem", "GetItem"]),
+        (44, 0, ["GetItem"]),
+        (20, 24, ["GetItem"] * 4 + ["Query"]),
+    ]:
         axis.rack.calls.clear()
         assert len(list(axis.history.pages(after))) == found
-        assert axis.rack.calls == ["Query", "Query"]
+        assert axis.rack.calls == calls
+
+
+@pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
+def test_the_newest_page_is_found_from_the_one_known(axis):
+    for number, calls in [(1, ["Query"]), (1, ["GetItem"]), (3, ["GetItem"] * 3)]:
+        for new in range(1, number + 1):
+            with suppress(PageTaken):
+                axis.history.put(page(new, 1))
+        axis.rack.calls.clear()
+        assert axis.history.last() == page(number, 1)
+        assert axis.rack.calls == calls
 
 
 def test_a_reader_that_has_read_everything_finds_nothing(history, pages):
