@@ -81,7 +81,8 @@ def project(event: dict[str, Any], context: Any) -> Failures:
         grown = runtime.outbox().extend(projector.reader, routings, run)
     finally:
         run.write()
-    runtime.ring_lanes(grown, f"history-{run.at(OUTBOX)}")
+    if grown:
+        runtime.ring_lanes(runtime.lanes().idle(grown), f"history-{run.at(OUTBOX)}")
     if run.at(REACT) < run.foremost:
         runtime.ring_react(f"history-{run.foremost}")
     if not any("dynamodb" in record for record in event.get("Records", ())):
@@ -141,6 +142,8 @@ def deliver(event: dict[str, Any], context: Any) -> Failures:
     # Side by side: a receiver that is slow to answer holds up nobody else's lane.
     with ThreadPoolExecutor(LANES_AT_ONCE) as posting:
         served = dict(posting.map(serve, sorted(lanes)))
+    if runtime.now() >= until:  # They may not be empty, and nobody else was rung for the rest.
+        runtime.ring_lanes(lanes, f"more-{context.aws_request_id}")
     unserved = [id_ for id_, body in rung.items() if not served.get(body.get("lane"), True)]
     return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in unserved]}
 

@@ -123,7 +123,7 @@ GRANTS: dict[str, list[Statement]] = {
         *_objects("GetObject", "bodies"),
         _table("Views", "BatchGetItem PutItem"),
         _table("Checkpoints", "GetItem UpdateItem"),
-        _table("Lanes", "GetItem PutItem"),
+        _table("Lanes", "BatchGetItem GetItem PutItem"),
         _table("Outbox", "PutItem"),
         *_reads_stream("History"),
         _reads_queue("Project"),

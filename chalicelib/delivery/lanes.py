@@ -4,7 +4,7 @@ An agency's lanes can be paused, by an operator or because its system answered t
 nobody serves them then until an operator resumes them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +17,8 @@ from chalicelib.kernel import Value
 
 LEASE_S = 90
 """How long a runner may hold a lane without a sign of life: longer than one post may take."""
+_BATCH = 100
+"""Cursors that are read at once: the most DynamoDB takes."""
 
 
 KINDS = ("urgent", "normal")
@@ -183,6 +185,27 @@ class Lanes:
             ConsistentRead=True,
         )
         return Cursor(lane, *_progress(answer.get("Item", {})))
+
+    def idle(self, heads: Mapping[str, int]) -> list[str]:
+        """Those lanes of which all up to these heads was dealt with: nobody is on their way to it.
+
+        A runner that is at one of the others looks at its head again before it leaves.
+        """
+        found: dict[str, int] = {}
+        lanes = sorted(heads)
+        for start in range(0, len(lanes), _BATCH):
+            keys = [
+                {"lane": {"S": lane}, "part": {"S": "cursor"}}
+                for lane in lanes[start : start + _BATCH]
+            ]
+            while keys:
+                answer = self.dynamodb.batch_get_item(
+                    RequestItems={self.table: {"Keys": keys, "ConsistentRead": True}}
+                )
+                for item in answer["Responses"].get(self.table, []):
+                    found[item["lane"]["S"]] = _progress(item)[0]
+                keys = answer["UnprocessedKeys"].get(self.table, {}).get("Keys", [])
+        return [lane for lane in lanes if found.get(lane, 0) >= heads[lane]]
 
     def lane(self, lane: str, head: int) -> Lane:
         """How a lane with this newest message stands."""

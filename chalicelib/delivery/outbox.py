@@ -112,13 +112,13 @@ class Outbox:
 
     def extend(
         self, reader: Reader, routings: Iterable[Routing], run: Run | None = None
-    ) -> set[str]:
-        """Add what history holds beyond the outbox's checkpoint; the lanes that grew.
+    ) -> dict[str, int]:
+        """Add what history holds beyond the outbox's checkpoint; what the lanes that grew held.
 
         The checkpoint is written at the end, or by who owns `run`, with all that it holds.
         """
         routings = list(routings)
-        grown: set[str] = set()
+        grown: dict[str, int] = {}
         ours = run or Run(self.checkpoints)
         reached = ours.at(FOLLOWER)
         for stretch in reader.after(reached, lambda s: any(r.wants(s) for r in routings)):
@@ -134,8 +134,8 @@ class Outbox:
                 ours.write()
                 # Side by side: each lane is a sequence of its own.
                 with ThreadPoolExecutor(_WRITERS) as writers:
-                    list(writers.map(self._fill, lanes, lanes.values()))
-                grown |= lanes.keys()
+                    heads = list(writers.map(self._fill, lanes, lanes.values()))
+                grown = dict(zip(lanes, heads, strict=True)) | grown
             ours.reach([FOLLOWER], stretch.last)
         if run is None:
             ours.write()
@@ -189,20 +189,24 @@ class Outbox:
         item = answer.get("Item")
         return (int(item["position"]["N"]), int(item["sequence"]["N"])) if item else (0, 0)
 
-    def _fill(self, lane: str, commits: dict[int, _About]) -> None:
-        for position, (commit, about) in commits.items():
-            self._add(lane, position, commit, about)
+    def _fill(self, lane: str, commits: dict[int, _About]) -> int:
+        """Add these commits' messages to a lane; its head before."""
+        heads = [self._add(lane, position, *about) for position, about in commits.items()]
+        return heads[0]
 
     def _add(
         self, lane: str, position: int, commit: Commit, about: list[tuple[int, str, Notice]]
-    ) -> None:
-        """Store one commit's messages for a lane and move its head, both or neither."""
+    ) -> int:
+        """Store one commit's messages for a lane and move its head, both or neither.
+
+        Its head before, as far as this process knows: 0 if another one has stored them.
+        """
         if len(about) > MAX_MESSAGES:
             raise ValueError(f"{commit.seen} has more than {MAX_MESSAGES} messages for {lane}")
         while True:
             reached, sequence = self._heads.get(lane) or self._head(lane)
             if reached >= position:
-                return
+                return 0
             head = {
                 "TableName": self.lanes,
                 "Item": {
@@ -234,7 +238,7 @@ class Outbox:
                 self._heads.pop(lane, None)
             else:
                 self._heads[lane] = position, sequence + len(about)
-                return
+                return sequence
 
 
 def _item(

@@ -23,7 +23,7 @@ PAGE_ENTRIES = 200
 _BATCH_READ, _WRITERS = 100, 8
 _ONE_BY_ONE = 4
 """Pages read by their key before the rest is asked for in one go: who keeps up finds one or two."""
-_LOOK = 64
+_LOOK = 16
 """Every how many-th time the pages are listed instead: what is missing or overlaps is seen then."""
 
 
@@ -143,15 +143,16 @@ class DynamoHistory:
     def _walked(self, after: int) -> Iterator[Page]:
         known: Page | None = self._known.get("page")
         ends = after == 0 or (known is not None and known.next == after + 1)
-        found = 0
+        found, reached = 0, after
         for page in islice(self._by_key(after + 1), _ONE_BY_ONE):
-            found += 1
+            found, reached = found + 1, page.next - 1
             self._remember(page)
             yield page
-        if found == _ONE_BY_ONE:
-            yield from self._beyond(page.next - 1)
-        elif not found and not ends:
+        if not found and not ends:
             yield from self._listed(after)
+        elif found == _ONE_BY_ONE or (known and known.next - 1 > reached):
+            # There is more: many pages, or one is missing before those we know.
+            yield from self._beyond(reached)
 
     def _listed(self, after: int) -> Iterator[Page]:
         # The page that the position stands in: lone commits have a page each, so it is looked up.

@@ -107,13 +107,19 @@ class Projector:
                         for one in made
                     ]
                     writing.append((feed, saves))
-        fed: list[Feed] = []
+            try:
+                return list(self._written(writing))
+            except BaseException:
+                # What is to be done again need not be begun.
+                writers.shutdown(cancel_futures=True)
+                raise
+
+    def _written(self, writing: list[tuple[Feed, list[Future[None]]]]) -> Iterator[Feed]:
         for feed, saves in writing:
             with self.guard(feed.view):
                 for save in saves:
                     save.result()
-                fed.append(feed)
-        return fed
+                yield feed
 
 
 def _rows(feed: Feed, keys: _Touched, stored: dict[tuple[str, str], Stored]) -> Iterator[_Made]:

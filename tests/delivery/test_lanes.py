@@ -82,3 +82,12 @@ def test_how_lanes_stand(axis, lanes):
     lanes.postpone(lanes.lease(LANE, "a", NOW), "a", LATER)
 
     assert list(lanes.every()) == [Lane(LANE, 2, 1, 1, LATER), Lane("G02#normal", 1, 0, 0, None)]
+
+
+def test_a_lane_is_idle_when_all_it_held_was_dealt_with(lanes):
+    lanes.served(lanes.lease(LANE, "a", NOW), "a", NOW)
+
+    assert lanes.idle({LANE: 1, "G02#normal": 0, "G03#normal": 1}) == [LANE, "G02#normal"]
+    assert lanes.idle({LANE: 2}) == []
+    many = {f"Z{n}#normal": 0 for n in range(250)}
+    assert lanes.idle(many) == sorted(many)

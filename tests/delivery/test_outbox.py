@@ -70,10 +70,10 @@ def test_messages_stand_in_history_order_each_once(axis):
     axis.happen("ballot-1", BallotOpened(title="Test"))
     axis.happen("ballot-2", vote("G01"), vote("G02"), vote("G01"), vote("G01", "urgent"))
     axis.happen("paper-1", vote("G01"))
-    assert extend(axis) == {"G01#normal", "G02#normal", "G01#urgent"}
+    assert extend(axis) == {"G01#normal": 0, "G02#normal": 0, "G01#urgent": 0}
     axis.happen("ballot-1", vote("G01"))
-    assert extend(axis) == {"G01#normal"}
-    assert extend(axis) == set()
+    assert extend(axis) == {"G01#normal": 3}
+    assert extend(axis) == {}
 
     found = [(m.stream, m.commit, m.index, m.type) for m in check(axis, "G01#normal")]
     assert found == [

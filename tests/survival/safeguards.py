@@ -94,7 +94,8 @@ def react_moves_first(world: Any) -> Iterator[None]:
     real = workers.react
 
     def move(parsed: dict[str, Any], **_: Any) -> None:
-        reached, last = parsed.get("Item", {}).get(REACT), runtime.history().last()
+        reached = parsed.get("Item", {}).get(REACT)
+        last = runtime.history().last() if reached else None
         if reached and last and int(reached["N"]) < last.next - 1:
             runtime.checkpoints().advance({REACT: last.next - 1})
 
