@@ -1,19 +1,24 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup run demo status check test soak clean \
-	rules unit domains rules-and-domains stack
+.PHONY: help setup run demo status check test soak permissions deploy clean \
+	rules unit domains beside emulator journeys
 
 PY := .venv/bin/python
+# A domain's table has its file's name; of a copy, reception and failed delivery have their own.
+DOMAINS := $(wildcard chalicelib/contexts/*/domain/*.py)
+TABLES := $(wildcard $(subst /domain/,/test_,$(DOMAINS:chalicelib/%=tests/%))) \
+	tests/contexts/documents/test_reception.py tests/contexts/documents/test_undelivered.py
 FLAGS := $(if $(PORT),--port $(PORT)) $(if $(EDXML),--edxml "$(EDXML)") $(if $(SCENARIO),--scenario "$(SCENARIO)")
 
 help: ## Say what there is
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
-	@echo '  PORT=8080, EDXML=file and SCENARIO=dossier go with run and demo'
+	@echo '  PORT=8080, EDXML=file and SCENARIO=dossier, payment or audit go with run and demo'
 
-setup: ## Install both virtualenvs (run, demo, check and test do it when needed)
-	@infra/venv.sh .venv requirements.txt tests/requirements.txt
+setup: ## Install the virtualenvs (run, demo, check and test do it when needed)
+	@infra/venv.sh .venv requirements.txt cli/requirements.txt tests/requirements.txt
 	@infra/venv.sh .venv-ministack infra/ministack-requirements.txt
+	@infra/judges.sh
 
 run: setup ## The whole system on this machine, up until Ctrl-C; state is kept in .local
 	@exec $(PY) -m infra.run $(FLAGS)
@@ -28,9 +33,9 @@ check: setup ## Format, lint, types, layers and unit tests
 	@$(MAKE) --no-print-directory rules unit domains
 
 test: setup ## check, and everything that needs the local stack
-	@$(MAKE) --no-print-directory unit
-	@# The stack waits more than it works: what needs one processor runs beside it.
-	@$(MAKE) --no-print-directory -j2 rules-and-domains stack
+	@# The stack waits more than it works, and takes longest: what only works runs beside it, and
+	@# gives way to it.
+	@$(MAKE) --no-print-directory -j3 --output-sync journeys emulator beside
 
 rules:
 	@$(PY) -m ruff format --check .
@@ -43,19 +48,27 @@ unit:
 
 domains: # Each line of each domain is asked for by a table, not met by chance in a state machine.
 	@export COVERAGE_FILE="$$(mktemp)"; trap 'rm -f "$$COVERAGE_FILE"' EXIT; \
-	$(PY) -m coverage run -m pytest -q tests/contexts/*/test_*.py -k "not Life" \
-	  -m "not emulator and not journey" && $(PY) -m coverage report
+	$(PY) -m coverage run -m pytest -q $(TABLES) -k "not Life" && $(PY) -m coverage report
 
-rules-and-domains:
-	@$(MAKE) --no-print-directory rules
-	@$(MAKE) --no-print-directory domains
+beside:
+	@nice -n 5 $(MAKE) --no-print-directory rules unit domains
 
-stack:
-	@$(PY) -m pytest -q -m "emulator or journey"
+emulator:
+	@$(PY) -m pytest -q -m "emulator and not journey"
 
-soak: setup ## Ten minutes of hard work, then 5,000 steps of everybody doing as they like
+journeys:
+	@$(PY) -m pytest -q -m journey
+
+soak: setup ## Ten minutes of hard work, then 5,000 steps of everybody doing as they like, 10,000 of payers
 	@$(PY) -m bench.soak
-	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -q -s tests/survival/test_everybody.py
+	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -q -s tests/survival/test_everybody.py \
+	  tests/contexts/payments/test_everybody_pays.py tests/test_contract.py
+
+permissions: setup ## Take each right of each function away in turn: a journey must fail (SAMPLE=20 SEED=1: a sample)
+	@$(PY) -m infra.permissions $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
+
+deploy: setup ## Deploy STAGE=… to AWS: what would change is shown, then asked (YES=1: not). PARAMETERS="Issuer=https://…"
+	@$(PY) -m infra.deploy "$(STAGE)" $(if $(YES),--yes) $(PARAMETERS)
 
 clean: ## Remove what was built and the local state; the virtualenvs stay
 	@rm -rf build .local .chalice/deployments .pytest_cache .mypy_cache .ruff_cache .hypothesis

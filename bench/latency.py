@@ -18,7 +18,7 @@ from chalicelib.history.pages import DynamoHistory
 from chalicelib.projector.checkpoints import Checkpoints
 from infra.api import Api
 from infra.issuer import LocalIssuer
-from infra.stack import LocalStack
+from infra.stack import LocalStack, stop_on_signals
 
 VIEW = "which_agencies_take_part~1"
 WARM_UP = 20
@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=15)
     parser.add_argument("--rates", type=int, nargs="+", default=[20, 40])
     options = parser.parse_args()
+    stop_on_signals()
     with TemporaryDirectory() as folder, LocalIssuer(Path(folder)) as issuer, LocalStack() as stack:
         stack.deploy(Issuer=issuer.url)
         bench = Bench(stack, Api(stack.api_url, partial(issuer.token, "bench")))

@@ -27,7 +27,7 @@ from chalicelib.projector.checkpoints import Checkpoints, positions
 from infra.agency import DemoAgency
 from infra.api import Api, Json
 from infra.issuer import LocalIssuer, Role
-from infra.stack import LocalStack
+from infra.stack import LocalStack, stop_on_signals
 
 AGENCIES, DOCUMENTS, RECEIVERS, DOWN = 95, 2_000, 3, 10
 PER_S = 4.5
@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--per-s", type=float, default=PER_S)
     parser.add_argument("--within-s", type=int, default=WITHIN_S)
     options = parser.parse_args()
+    stop_on_signals()
     with (
         TemporaryDirectory() as folder,
         LocalIssuer(Path(folder)) as issuer,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
+from time import sleep
 from typing import Any
 
 import boto3
@@ -35,8 +36,14 @@ from chalicelib.eventstore.dynamodb import DynamoShelf
 from chalicelib.eventstore.numbers import Numbers
 from chalicelib.eventstore.store import EventStore
 from chalicelib.handle import Stale
+from chalicelib.history.heads import DynamoHeads
+from chalicelib.history.kms import KMSSigner
+from chalicelib.history.objects import S3Objects
 from chalicelib.history.pages import DynamoHistory
+from chalicelib.history.policy import Policy
+from chalicelib.history.publisher import Authority, Publisher
 from chalicelib.history.reader import Reader
+from chalicelib.history.sealer import Sealer
 from chalicelib.history.sequencer import Sequencer
 from chalicelib.privacy.keys import KeyRing, Vault
 from chalicelib.projector.aside import SetAside
@@ -51,6 +58,8 @@ RELEASE = "2026.11"
 
 TRUST_ANCHORS = "trust/anchors.pem"
 """Where in the content bucket an operator puts them; no function may write there."""
+LOG_POLICY, TIME_AUTHORITY = "trust/log-policy", "trust/time-authority.json"
+"""The same for the witnesses of history and how many of them must sign, and for who stamps it."""
 
 _FINGERPRINT_KEY = "request-fingerprints"
 _SIGNING_KEY = "webhook-signing-1"
@@ -69,6 +78,7 @@ class Settings:
     stage: str
     loopback: bool
     urgent_reception_minutes: int
+    step_up_max_age_s: int
 
 
 @cache
@@ -80,6 +90,7 @@ def settings() -> Settings:
         stage=os.environ["STAGE"],
         loopback=os.environ.get("ALLOW_LOOPBACK") == "1",
         urgent_reception_minutes=int(os.environ.get("URGENT_RECEPTION_MINUTES", "60")),
+        step_up_max_age_s=int(os.environ.get("STEP_UP_MAX_AGE_S", "900")),
     )
 
 
@@ -152,15 +163,19 @@ def trust_anchors() -> str:
 
     Read each time, so that an operator's change counts at once.
     """
+    # Whatever else an operator puts there is no certificate.
+    return _trusted(TRUST_ANCHORS).decode("ascii", "replace")
+
+
+def _trusted(name: str) -> bytes:
+    """What an operator put into the content bucket under this name; nothing if there is nothing."""
     try:
-        answer = client("s3").get_object(Bucket=content_bucket(), Key=TRUST_ANCHORS)
+        answer = client("s3").get_object(Bucket=content_bucket(), Key=name)
     except ClientError as error:
         if error.response["Error"]["Code"] in {"404", "NoSuchKey"}:
-            return ""
+            return b""
         raise
-    pem: bytes = answer["Body"].read()
-    # Whatever else an operator puts there is no certificate.
-    return pem.decode("ascii", "replace")
+    return bytes(answer["Body"].read())
 
 
 @cache
@@ -174,10 +189,9 @@ def service_keys() -> KeyRing:
 @cache
 def vault() -> Vault:
     """Seals and opens personal values."""
-    keys = KeyRing(
-        client("dynamodb"), client("kms"), table("subject_keys"), os.environ["MASTER_KEY_ID"]
-    )
-    return Vault(keys)
+    dynamodb, kms, master = client("dynamodb"), client("kms"), os.environ["MASTER_KEY_ID"]
+    epochs = KeyRing(dynamodb, kms, table("epoch_keys"), master)
+    return Vault(KeyRing(dynamodb, kms, table("subject_keys"), master, epochs=epochs))
 
 
 def fingerprint(data: bytes) -> str:
@@ -237,6 +251,49 @@ def history() -> DynamoHistory:
 def sequencer() -> Sequencer:
     """Numbers commits."""
     return Sequencer(event_store(), history())
+
+
+@cache
+def log_heads() -> DynamoHeads:
+    """How far history is sealed and published."""
+    return DynamoHeads(client("dynamodb"), table("log"))
+
+
+@cache
+def log_objects() -> S3Objects:
+    """The log's tiles, checkpoints and time stamps."""
+    days = int(os.environ["LOG_LOCK_DAYS"])
+    return S3Objects(client("s3"), os.environ["LOG_BUCKET"], days)
+
+
+@cache
+def log_signer() -> KMSSigner:
+    """Signs checkpoints; the key bears the log's name."""
+    name = os.environ.get("LOG_ORIGIN") or f"lien-thong/{settings().stage}"
+    return KMSSigner(client("kms"), os.environ["LOG_KEY_ID"], name)
+
+
+@cache
+def sealer() -> Sealer:
+    """Seals history."""
+    return Sealer(
+        event_store().shelf, history(), log_heads(), log_objects(), log_signer(), now, sleep
+    )
+
+
+@cache
+def publisher() -> Publisher:
+    """Publishes what is sealed, as the operator's policy wants it; forget it to read that anew."""
+    policy, authority = _trusted(LOG_POLICY).decode(), _trusted(TIME_AUTHORITY)
+    return Publisher(
+        history(),
+        log_heads(),
+        log_objects(),
+        Policy.parse(policy) if policy else Policy(),
+        Authority.model_validate_json(authority) if authority else None,
+        sender().ask,
+        now,
+    )
 
 
 @cache

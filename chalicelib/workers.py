@@ -17,9 +17,13 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from chalice.app import Blueprint
 
 from chalicelib import registry, runtime
+from chalicelib.contexts.audit import erase as forgetting
 from chalicelib.contexts.documents.intake import Job, take_in
 from chalicelib.contexts.dossiers import catalogue_import
 from chalicelib.contexts.dossiers.notices.notify import notifier
+from chalicelib.contexts.payments.asking import ask_providers
+from chalicelib.contexts.payments.books import disagreements
+from chalicelib.contexts.payments.reconciliation import receiving
 from chalicelib.correspondence import events_of, origin_of
 from chalicelib.delivery.outbox import FOLLOWER as OUTBOX
 from chalicelib.delivery.standing import standings
@@ -27,7 +31,7 @@ from chalicelib.eventstore.store import Commit, Place
 from chalicelib.handle import handle
 from chalicelib.history.reader import Positioned
 from chalicelib.http.problems import blame, refused
-from chalicelib.kernel import Refused
+from chalicelib.kernel import Origin, Refused
 from chalicelib.projector.aside import BEHIND, Aside
 from chalicelib.projector.checkpoints import REACT, Run
 from chalicelib.projector.runner import NEAR
@@ -90,6 +94,36 @@ def project(event: dict[str, Any], context: Any) -> Failures:
     return _no_failures()
 
 
+@workers.lambda_function(name="seal")
+def seal(event: dict[str, Any], context: Any) -> Failures:
+    """Seal what history has gained, and show it to the world once witnesses have signed it.
+
+    Who did not answer well is asked again when the schedule rings, which also reads anew who is
+    to be asked, and measures how late proof is.
+    """
+    scheduled = not any("dynamodb" in record for record in event.get("Records", ()))
+    if scheduled:
+        runtime.publisher.cache_clear()
+    again, more = scheduled, True
+    while more and context.get_remaining_time_in_millis() > DELIVER_RESERVE_S * 1000:
+        more = runtime.sealer().seal()
+        for trouble in runtime.publisher().publish(again=again):
+            about = {"who": trouble.who, "what": trouble.what}
+            if trouble.disagrees:
+                log.error("witness disagrees", extra=about)
+            else:
+                log.warning("witness silent", extra=about)
+        again = False
+    if scheduled:
+        metrics = EphemeralMetrics(namespace="LienThong/Proof", service="seal")
+        lateness = runtime.publisher().lateness()
+        metrics.add_metric("UnpublishedAge", MetricUnit.Seconds, lateness.unpublished_s)
+        metrics.add_metric("WitnessAge", MetricUnit.Seconds, lateness.witness_s)
+        metrics.add_metric("TimeStampAge", MetricUnit.Seconds, lateness.timestamp_s)
+        metrics.flush_metrics()
+    return _no_failures()
+
+
 @workers.lambda_function(name="react")
 def react(event: dict[str, Any], context: Any) -> Failures:
     """Carry out the commands that follow from events, in history order, each once.
@@ -119,6 +153,8 @@ def react(event: dict[str, Any], context: Any) -> Failures:
         run.write()
     if any(_ring(record["body"]) == "schedule" for record in event.get("Records", ())):
         _act_on_due(context)
+        if wrong := disagreements(runtime.now()):
+            log.error("books disagree", extra={"cases": wrong})
     return _no_failures()
 
 
@@ -153,7 +189,7 @@ def notify(_event: dict[str, Any], context: Any) -> Failures:
     """Tell applicants what happened to their dossiers: when the schedule rings, and once."""
 
     def over() -> bool:
-        return bool(context.get_remaining_time_in_millis() < DELIVER_RESERVE_S * 1000)
+        return _nearly_over(context)
 
     telling = notifier()
     telling.follow(runtime.reader(), Run(runtime.checkpoints()), over)
@@ -161,11 +197,47 @@ def notify(_event: dict[str, Any], context: Any) -> Failures:
     return _no_failures()
 
 
+@workers.lambda_function(name="pay")
+def pay(_event: dict[str, Any], context: Any) -> Failures:
+    """Ask providers what became of transactions, and have refunds paid: when the schedule rings."""
+    ask_providers(_origin_at, lambda: _nearly_over(context))
+    return _no_failures()
+
+
+@workers.lambda_function(name="erase")
+def erase(_event: dict[str, Any], context: Any) -> Failures:
+    """Forget whom it was approved to forget, and wrap anew the keys that old epochs wrapped."""
+
+    def over() -> bool:
+        return _short_of_time(context)
+
+    for stream, name in forgetting.due():
+        if over():
+            return _no_failures()
+        try:
+            forgetting.carry_out(stream, name)
+        except Exception as error:  # One person is no reason to keep all others waiting.
+            if runtime.may_pass(error):
+                raise
+            about = {"about": stream, **blame(error)}
+            log.error("erasure failed", extra=about)  # noqa: TRY400 -- its text may be personal.
+    if renewed := runtime.vault().keys.renew(over):
+        log.info("keys wrapped anew", extra={"keys": renewed})
+    return _no_failures()
+
+
 @workers.lambda_function(name="intake")
 def intake(event: dict[str, Any], context: Any) -> Failures:
-    """Read large edXML messages that were uploaded, and enter tables of procedures."""
+    """Read what was uploaded: large edXML messages, tables of procedures, settlement files."""
     for record in event["Records"]:
-        if "catalogue" in json.loads(record["body"]):
+        asked = json.loads(record["body"])
+        if "settlement" in asked:
+            # Imported when a file has come: what compares is used by nobody else.
+            from chalicelib.contexts.payments.reconciliation import comparing  # noqa: PLC0415
+
+            comparing.run(receiving.Job.model_validate_json(record["body"]))
+            continue
+        if "catalogue" in asked:
             table = catalogue_import.Job.model_validate_json(record["body"])
             catalogue_import.run(table, _problem, lambda: _short_of_time(context))
             continue
@@ -190,9 +262,7 @@ def _act_on_due(context: Any) -> None:
         for key, seen, row in due:
             if _short_of_time(context):
                 return
-            stream, _, number = seen.rpartition("@")
-            place = (stream, int(number))
-            origin = origin_of(store.commits([place])[place], deadline.name)
+            origin = _origin_at(seen, deadline.name)
             about = {"deadline": deadline.name, "about": key}
             try:
                 handle(store, *deadline.follow(row, origin))
@@ -203,6 +273,13 @@ def _act_on_due(context: Any) -> None:
                     raise
                 about |= blame(error)
                 log.error("deadline failed", extra=about)  # noqa: TRY400 -- its text may be personal.
+
+
+def _origin_at(seen: str, what: str) -> Origin:
+    """The origin of a command that follows from a version of a stream (`stream@number`)."""
+    stream, _, number = seen.rpartition("@")
+    place = (stream, int(number))
+    return origin_of(runtime.event_store().commits([place])[place], what)
 
 
 @contextmanager
@@ -269,7 +346,8 @@ def _carry_out(reaction: registry.Reaction, commit: Commit) -> None:
         origin = origin_of(commit, f"{reaction.name}#{index}")
         for decider, id_, command in reaction.react(event, origin):
             try:
-                handle(runtime.event_store(), decider, id_, command)
+                counter = reaction.counter(command)
+                handle(runtime.event_store(), decider, id_, command, counter=counter)
             except Refused as refusal:  # The state has moved on; the wish is no longer lawful.
                 log.warning(
                     "reaction refused",
@@ -283,6 +361,11 @@ def _carry_out(reaction: registry.Reaction, commit: Commit) -> None:
 
 def _short_of_time(context: Any) -> bool:
     return bool(context.get_remaining_time_in_millis() < RESERVE_S * 1000)
+
+
+def _nearly_over(context: Any) -> bool:
+    """The same for a worker that waits for others to answer."""
+    return bool(context.get_remaining_time_in_millis() < DELIVER_RESERVE_S * 1000)
 
 
 def _ring_due_lanes() -> None:

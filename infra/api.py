@@ -12,6 +12,8 @@ from infra.issuer import Role
 
 Json = dict[str, Any]
 XML = "application/edxml+xml"
+TIMEOUT_S = 120.0
+"""For how long an answer is waited for: on a busy machine the first ones need a minute."""
 
 
 class Problem(Exception):  # noqa: N818 -- the name of what RFC 9457 defines.
@@ -50,7 +52,7 @@ class Api:
     def __init__(self, url: str, token: Callable[[Role, str | None], str]) -> None:
         self.url = url
         self.token = token
-        self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(60), maxsize=16)
+        self._http = urllib3.PoolManager(retries=False, timeout=TIMEOUT_S, maxsize=16)
 
     def call(
         self,

@@ -26,14 +26,16 @@ from datetime import date
 from chalicelib.working_time import Calendar
 assert not Calendar().is_working_day(date(2026, 9, 2)), "no public holidays in the layer"
 from chalicelib.contexts.documents.signatures import pades, xmldsig
-from chalicelib.contexts.dossiers.forms.as_pdf import pdf
-from chalicelib.contexts.dossiers.forms.sheet import Prose, Sheet
+from chalicelib.paper.as_pdf import pdf
+from chalicelib.paper.sheet import Prose, Sheet
 from datetime import UTC, datetime
 sheet = Sheet(
-    form="01", title="Mẫu", agency="Cơ quan thử nghiệm", code="Z01", tracking="Z01",
+    title="Mẫu", after="Mẫu", agency="Cơ quan thử nghiệm", code="Z01", tracking="Z01",
     issued_at=datetime(2026, 6, 1, tzinfo=UTC), parts=(Prose(text="đ"),), signers=("", ""),
 )
 assert pdf(sheet).startswith(b"%PDF"), "forms cannot be printed"
+from chalicelib.history import timestamp
+assert timestamp.wish("demo").body, "no time stamp can be asked for"
 print(len(app.app.routes))
 """
 

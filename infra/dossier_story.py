@@ -59,8 +59,8 @@ def tell_dossier(story: Story, works: Calendar) -> str:
     portal = story.join(PORTAL, "Demo National Portal", "cloudevents")
     desk = story.join(DESK, "Demo One-Stop Desk", "cloudevents")
     other = story.join(CONSULTED, "Demo Consulted Agency", "cloudevents")
-    _publish(story)
-    case = _Case(story)
+    publish(story)
+    case = Case(story)
 
     case.step("acceptance", "accepted it; the clock runs")
     case.step("forwardings", "passed it on", {"step": "receive", "to": "examine"})
@@ -83,7 +83,7 @@ def tell_dossier(story: Story, works: Calendar) -> str:
     return case.path
 
 
-class _Case:
+class Case:
     """The dossier that is told of, filed online."""
 
     def __init__(self, story: Story) -> None:
@@ -106,6 +106,7 @@ class _Case:
         return self.story.api.call(method, path, role="citizen", body=body)
 
     def see(self) -> Json:
+        """The dossier as its applicant sees it."""
         return self.ask("GET", self.path).body
 
     def step(self, what: str, said: str, body: Json | None = None) -> None:
@@ -126,7 +127,8 @@ class _Case:
         return said
 
 
-def _publish(story: Story) -> None:
+def publish(story: Story) -> None:
+    """A demo procedure is in force, and the desk offers it."""
     api = story.api
     steps = [("receive", "Tiếp nhận", 20), ("examine", "Thẩm định", 80)]
     terms: Json = {
@@ -159,7 +161,7 @@ def _publish(story: Story) -> None:
     story.wrote(f"Procedure {PROCEDURE}: {DAYS} working days, offered by {DESK}", offered)
 
 
-def _supplement(case: _Case, works: Calendar) -> None:
+def _supplement(case: Case, works: Calendar) -> None:
     """The clock stands still while the applicant is asked for more: the due date moves by that."""
     story = case.story
     before = case.see()["clock"]
@@ -202,7 +204,7 @@ def _at(shown: Json, type_: str) -> datetime:
     )
 
 
-def _consultation(case: _Case, desk: DemoAgency, other: DemoAgency) -> None:
+def _consultation(case: Case, desk: DemoAgency, other: DemoAgency) -> None:
     story = case.story
     question = {"asked": [other.code], "question": "Demo: is this so?"}
     case.step("consultations", f"asked {other.code} for its opinion", question)
@@ -227,7 +229,7 @@ def _consultation(case: _Case, desk: DemoAgency, other: DemoAgency) -> None:
     story.step(f"  the dossier has the answer and is {case.see()['status']} again")
 
 
-def _until_portal_knows(case: _Case, portal: DemoAgency) -> None:
+def _until_portal_knows(case: Case, portal: DemoAgency) -> None:
     def states() -> list[int]:
         about = (got.data for got in portal.received if got.data.get("MaHoSo") == case.code)
         return [each["TrangThaiHoSo"] for each in about]

@@ -18,8 +18,8 @@ def _allow(service: str, actions: str, *resources: Any) -> Statement:
     }
 
 
-def _arn(name: str, attribute: str = "Arn") -> Json:
-    return {"Fn::GetAtt": [name, attribute]}
+def _arn(name: str) -> Json:
+    return {"Fn::GetAtt": [name, "Arn"]}
 
 
 def _table(name: str, actions: str) -> Statement:
@@ -38,6 +38,14 @@ def _objects(actions: str, *prefixes: str) -> list[Statement]:
     return [
         _allow("s3", actions, *({"Fn::Sub": f"${{ContentBucket.Arn}}/{p}/*"} for p in prefixes)),
         _allow("s3", "ListBucket", _arn("ContentBucket")),
+    ]
+
+
+def _log(actions: str, *names: str) -> list[Statement]:
+    """Rights on files of the log that are called so; on `ListBucket` see `_objects`."""
+    return [
+        _allow("s3", actions, *({"Fn::Sub": f"${{LogBucket.Arn}}/{name}"} for name in names)),
+        _allow("s3", "ListBucket", _arn("LogBucket")),
     ]
 
 
@@ -62,7 +70,8 @@ def _reads_stream(name: str) -> list[Statement]:
         _allow(
             "dynamodb",
             "DescribeStream GetRecords GetShardIterator",
-            _arn(f"{name}Table", "StreamArn"),
+            # A table that is restored from a backup gets another stream.
+            {"Fn::Sub": f"${{{name}Table.Arn}}/stream/*"},
         ),
         # The one right that AWS cannot narrow to a resource.
         _allow("dynamodb", "ListStreams", "*"),
@@ -75,14 +84,17 @@ _COMMANDS = [
     _table("Events", "PutItem Query BatchGetItem"),
     _table("Commands", "PutItem"),
 ]
-# Registering a copy takes the next arrival number of its receiver's year.
+# Registering a copy takes the next arrival number of its receiver's year, a receipt that of its
+# series.
 _NUMBERS = _table("Counters", "GetItem UpdateItem")
 _PERSONAL = [
     _table("SubjectKeys", "GetItem PutItem"),
+    _table("EpochKeys", "GetItem PutItem"),
     _table("ServiceKeys", "GetItem PutItem"),
     _allow("kms", "GenerateDataKey Decrypt", _arn("MasterKey")),
 ]
 _VIEWS = [_table("Views", "BatchGetItem"), _index("Views", "by_sort")]
+_LOG_FILES = ("tile/*", "checkpoints/*", "timestamps/*")
 
 GRANTS: dict[str, list[Statement]] = {
     "APIHandler": [
@@ -101,12 +113,16 @@ GRANTS: dict[str, list[Statement]] = {
         _table("Attempts", "Query PutItem"),
         _table("Submissions", "GetItem PutItem"),
         _table("Notices", "Query"),
+        _table("Log", "GetItem"),
+        *_log("GetObject", *_LOG_FILES),
+        _allow("kms", "GetPublicKey", _arn("LogKey")),
         *_objects("GetObject PutObject", "bodies", "attachments", "originals", "rendered"),
         *_objects("GetObject", "trust"),
         *_staging("GetObject PutObject DeleteObject"),
         # Each person's files in a folder of that person's, to be erased with them.
         *_objects("GetObject PutObject", "components"),
-        _rings("Intake", "Deliver"),
+        # Providers' settlement files, as they came.
+        *_objects("GetObject PutObject", "settlements"),
         _rings("Intake", "Deliver", "React"),
     ],
     "Authorize": [],
@@ -129,14 +145,28 @@ GRANTS: dict[str, list[Statement]] = {
         _reads_queue("Project"),
         _rings("Deliver", "React"),
     ],
+    "Seal": [
+        _table("History", "GetItem Query"),
+        _table("Events", "BatchGetItem"),
+        _table("Log", "GetItem PutItem"),
+        *_log("GetObject PutObject", *_LOG_FILES, "staging/*"),
+        *_log("PutObjectRetention", *_LOG_FILES),
+        # Of tiles only the parts that a whole one has superseded.
+        *_log("DeleteObject", "tile/*.p/*", "staging/*"),
+        *_objects("GetObject", "trust"),
+        _allow("kms", "Sign GetPublicKey", _arn("LogKey")),
+        *_reads_stream("History"),
+        _reads_queue("Seal"),
+    ],
     "React": [
         *_COMMANDS,
+        _NUMBERS,
         *_PERSONAL,
         _table("History", "GetItem Query"),
         *_objects("GetObject PutObject", "bodies"),
         _table("Checkpoints", "GetItem UpdateItem"),
         _table("Parked", "Query PutItem DeleteItem"),
-        _index("Views", "by_sort"),
+        *_VIEWS,
         _reads_queue("React"),
         _rings("React"),
     ],
@@ -165,6 +195,27 @@ GRANTS: dict[str, list[Statement]] = {
         _allow("ses", "SendEmail", "*"),
         _reads_queue("Notify"),
     ],
+    "Pay": [
+        *_COMMANDS,
+        *_PERSONAL,
+        _table("Checkpoints", "GetItem"),
+        _index("Views", "by_sort"),
+        *_objects("GetObject PutObject", "bodies"),
+        _reads_queue("Pay"),
+    ],
+    # The one function that may destroy keys and files of persons.
+    "Erase": [
+        *_COMMANDS,
+        *_PERSONAL,
+        _table("SubjectKeys", "UpdateItem Scan"),
+        _table("EpochKeys", "DeleteItem Scan"),
+        _table("Checkpoints", "GetItem"),
+        _index("Views", "by_sort"),
+        *_objects("GetObject PutObject", "bodies"),
+        *_objects("DeleteObjectVersion DeleteObject", "components"),
+        _allow("s3", "ListBucketVersions", _arn("ContentBucket")),
+        _reads_queue("Erase"),
+    ],
     "Intake": [
         *_COMMANDS,
         _NUMBERS,
@@ -174,7 +225,7 @@ GRANTS: dict[str, list[Statement]] = {
         _table("Checkpoints", "GetItem"),
         _table("Submissions", "GetItem PutItem"),
         *_objects("GetObject PutObject", "bodies", "attachments", "originals"),
-        *_objects("GetObject", "trust"),
+        *_objects("GetObject", "trust", "settlements"),
         *_staging("GetObject DeleteObject"),
         _reads_queue("Intake"),
         # A long table is entered in several turns.
@@ -200,5 +251,16 @@ NEVER: list[Statement] = [
         "Effect": "Deny",
         "Action": ["dynamodb:BatchWriteItem"],
         "Resource": [_arn("EventsTable"), _arn("HistoryTable"), _arn("PositionsTable")],
+    },
+    {
+        "Effect": "Deny",
+        "Action": ["dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"],
+        "Resource": [_arn("LogTable")],
+    },
+    # An older version of what was sealed stays, whatever is put over it.
+    {
+        "Effect": "Deny",
+        "Action": ["s3:DeleteObjectVersion", "s3:PutLifecycleConfiguration"],
+        "Resource": [_arn("LogBucket"), {"Fn::Sub": "${LogBucket.Arn}/*"}],
     },
 ]

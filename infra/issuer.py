@@ -5,6 +5,9 @@ production, where the issuer is the national one. Never use it beyond one machin
 """
 
 import argparse
+import base64
+import binascii
+import hmac
 import json
 import sys
 import threading
@@ -14,6 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import parse_qs, unquote_plus
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -25,6 +29,8 @@ Role = Literal["citizen", "officer", "system", "auditor", "administrator"]
 FOLDER = ROOT / ".local" / "issuer"
 AUDIENCE = "lien-thong"
 ALGORITHM = "ES256"
+TOKEN_S = 3600
+_MAX_FORM_BYTES = 4_096
 
 
 class LocalIssuer:
@@ -43,9 +49,24 @@ class LocalIssuer:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 answer = issuer.published().get(self.path)
-                body = json.dumps(answer or {"error": "not found"}).encode()
-                self.send_response(200 if answer else 404)
+                self._say(200 if answer else 404, answer or {"error": "not found"})
+
+            def do_POST(self) -> None:
+                length = self.headers.get("Content-Length", "")
+                short = length.isdecimal() and int(length) <= _MAX_FORM_BYTES
+                form = self.rfile.read(int(length)).decode(errors="replace") if short else ""
+                if self.path == "/token":
+                    self._say(*issuer.granted(self.headers.get("Authorization", ""), form))
+                else:
+                    self._say(404, {"error": "not found"})
+
+            def _say(self, status: int, answer: dict[str, Any]) -> None:
+                body = json.dumps(answer).encode()
+                self.send_response(status)
                 self.send_header("Content-Type", "application/json")
+                self.send_header("Cache-Control", "no-store")
+                if status == 401:  # noqa: PLR2004 -- RFC 6749, section 5.2: it names a scheme.
+                    self.send_header("WWW-Authenticate", "Basic")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
@@ -78,6 +99,9 @@ class LocalIssuer:
             "/.well-known/openid-configuration": {
                 "issuer": self.url,
                 "jwks_uri": f"{self.url}/jwks.json",
+                "token_endpoint": f"{self.url}/token",
+                "token_endpoint_auth_methods_supported": ["client_secret_basic"],
+                "grant_types_supported": ["client_credentials"],
                 "id_token_signing_alg_values_supported": [ALGORITHM],
             },
             "/jwks.json": {"keys": [key | {"kid": "local", "alg": ALGORITHM, "use": "sig"}]},
@@ -90,16 +114,46 @@ class LocalIssuer:
         agency: str | None = None,
         *,
         unit: str = "",
-        ttl_seconds: int = 3600,
+        ttl_seconds: int = TOKEN_S,
         acr: str = "2",
+        login_age_seconds: int = 0,
     ) -> str:
         """A signed token for `subject` in `role`, acting for `agency` (its code) if named.
 
         `unit` is the agency's unit that an officer acts for, `acr` how surely the subject is known,
-        0 to 3.
+        0 to 3, `login_age_seconds` how long ago a person logged in.
         """
-        more = {"unit": unit, "acr": acr}
-        return sign(self._key, self.url, subject, role, agency, ttl_seconds=ttl_seconds, **more)
+        return sign(
+            self._key,
+            self.url,
+            subject,
+            role,
+            agency,
+            ttl_seconds=ttl_seconds,
+            acr=acr,
+            unit=unit,
+            login_age_seconds=login_age_seconds,
+        )
+
+    def credentials(self, system: str, agency: str) -> tuple[str, str]:
+        """The client id and secret with which a system of `agency` fetches tokens for itself."""
+        return credentials(self._key, system, agency)
+
+    def granted(self, authorization: str, form: str) -> tuple[int, dict[str, Any]]:
+        """The answer to a system that asks for a token: status and body.
+
+        Rule: RFC 6749, sections 2.3.1 (HTTP Basic), 4.4 (client credentials) and 5.
+        """
+        client, secret = _basic(authorization)
+        # The agency's code holds no hyphen, a system's name may.
+        system, _, agency = client.rpartition("-")
+        due = self.credentials(system, agency)[1]
+        if not system or not hmac.compare_digest(secret.encode(), due.encode()):
+            return 401, {"error": "invalid_client"}
+        if parse_qs(form).get("grant_type") != ["client_credentials"]:
+            return 400, {"error": "unsupported_grant_type"}
+        token = self.token(client, "system", agency, acr="")
+        return 200, {"access_token": token, "token_type": "Bearer", "expires_in": TOKEN_S}
 
     @cached_property
     def _key(self) -> ec.EllipticCurvePrivateKey:
@@ -122,7 +176,24 @@ def signing_key(folder: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def sign(
+def credentials(key: ec.EllipticCurvePrivateKey, system: str, agency: str) -> tuple[str, str]:
+    """Made from the issuer's own key, so that none is stored."""
+    client = f"{system}-{agency}"
+    number = key.private_numbers().private_value.to_bytes(32, "big")
+    return client, hmac.new(number, b"client\0" + client.encode(), "sha256").hexdigest()
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    scheme, _, encoded = authorization.partition(" ")
+    try:
+        plain = base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, ValueError):
+        return "", ""
+    client, _, secret = plain.partition(":")
+    return (unquote_plus(client), unquote_plus(secret)) if scheme == "Basic" else ("", "")
+
+
+def sign(  # noqa: PLR0913 -- each is something that a token says.
     key: ec.EllipticCurvePrivateKey,
     issuer: str,
     subject: str,
@@ -132,8 +203,12 @@ def sign(
     ttl_seconds: int,
     acr: str,
     unit: str = "",
+    login_age_seconds: int = 0,
 ) -> str:
-    """The token: standard claims, and ours (`role`, `agency`, `unit`)."""
+    """The token: standard claims, and ours (`role`, `agency`, `unit`).
+
+    A system does not log in: its token does not say when somebody did.
+    """
     now = int(time.time())
     claims = {
         "iss": issuer,
@@ -141,9 +216,12 @@ def sign(
         "sub": subject,
         "iat": now,
         "exp": now + ttl_seconds,
-        "acr": acr,
         "role": role,
     }
+    if acr:
+        claims["acr"] = acr
+    if role != "system":
+        claims["auth_time"] = now - login_age_seconds
     if agency is not None:
         claims["agency"] = agency
     if unit:
@@ -158,13 +236,23 @@ def main() -> None:
     parser.add_argument("role", choices=Role.__args__)  # type: ignore[attr-defined]  # typing hides it.
     parser.add_argument("agency", nargs="?", help="the agency's code")
     parser.add_argument("--unit", default="", help="the unit of it that an officer acts for")
-    parser.add_argument("--ttl-seconds", type=int, default=3600)
+    parser.add_argument("--ttl-seconds", type=int, default=TOKEN_S)
+    parser.add_argument(
+        "--credentials",
+        action="store_true",
+        help="print the address, client id and secret with which a system fetches tokens instead",
+    )
     options = parser.parse_args()
     try:
         issuer = (FOLDER / "url").read_text()
     except FileNotFoundError:
         sys.exit("no local issuer has run here yet: start `make run` first")
     key = signing_key(FOLDER)
+    if options.credentials:
+        if options.role != "system" or not options.agency:
+            sys.exit("only a system of an agency has credentials; persons log in")
+        print(f"{issuer}/token", *credentials(key, options.subject, options.agency), sep="\n")
+        return
     print(
         sign(
             key,

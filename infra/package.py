@@ -36,12 +36,14 @@ HOLIDAYS = {COUNTRIES, "holidays/countries/vietnam.py", "holidays/locale/vi/LC_M
 # What pyHanko reads the system's trust list with, which we never ask; what reportlab reads text
 # of unknown encoding with; its own fonts, none of which has Vietnamese letters.
 UNUSED = {"oscrypto", "charset_normalizer", "reportlab/fonts"}
-# reportlab imports Pillow for pictures, and our forms have none: its core is enough.
+# reportlab imports Pillow for pictures, and our papers have none: its core is enough.
 PICTURES = re.compile(
     r"PIL/_(?!imaging\.)\w+\.\S*so$"
     r"|pillow\.libs/lib(?:avif|brotli|freetype|harfbuzz|lcms2|png|sharpyuv|webp)"
 )
 SOURCES = (".pyi", ".pyx", ".pxd", ".c", ".h", ".hash")  # What compiled modules were made of.
+MADE_BY = ("grants", "openapi", "package", "reach", "template")
+CONTRACT = "openapi.json"  # It is made of the other sources when they are packaged.
 CHALICE_PREFIX = "python/lib/python3.11/site-packages/"
 
 
@@ -68,6 +70,10 @@ def package() -> Path:
 
 
 def _build(folder: Path) -> None:
+    # A process of its own: the document is made of everything there is, which deploying needs not.
+    describe = [sys.executable, "-m", "infra.openapi"]
+    if subprocess.run(describe, cwd=ROOT, check=False, timeout=600).returncode:
+        raise PackageFailed("the document of the interface cannot be made")
     out = BUILD / "chalice"
     shutil.rmtree(out, ignore_errors=True)
     # Chalice names its code cache by the files' contents without their names, so a renamed module
@@ -148,11 +154,11 @@ def _digest() -> str:
 
 
 def _sources() -> Iterator[Path]:
-    yield from (ROOT / "app.py", ROOT / "requirements.txt")
+    yield from (ROOT / "app.py", ROOT / "requirements.txt", ROOT / "pyproject.toml")
     yield from (ROOT / ".chalice").glob("*.json")
-    yield from (ROOT / "infra" / f"{name}.py" for name in ("grants", "package", "template"))
+    yield from (ROOT / "infra" / f"{name}.py" for name in MADE_BY)
     for path in (ROOT / "chalicelib").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts:
+        if path.is_file() and "__pycache__" not in path.parts and path.name != CONTRACT:
             yield path
 
 

@@ -33,6 +33,7 @@ from botocore.exceptions import ClientError
 from infra import template
 from infra.deploy import deploy
 from infra.package import CHALICE_STAGE, ROOT, package
+from infra.restore import mapping_request
 
 REGION = "ap-southeast-1"
 PACKAGES = "packages"  # The bucket from which CloudFormation reads what is deployed.
@@ -43,20 +44,6 @@ RUNS = ROOT / ".local" / "runs"  # One folder per running emulator: scratch spac
 START_SECONDS = 30
 STOP_SECONDS = 20
 _SIGNAL_ON_PARENT_DEATH = 1  # PR_SET_PDEATHSIG, linux/prctl.h
-# What a mapping is made of; the rest of `list_event_source_mappings` is its condition.
-_MAPPING_FIELDS = (
-    "EventSourceArn",
-    "FunctionName",
-    "BatchSize",
-    "MaximumBatchingWindowInSeconds",
-    "StartingPosition",
-    "BisectBatchOnFunctionError",
-    "MaximumRetryAttempts",
-    "DestinationConfig",
-    "FunctionResponseTypes",
-)
-
-
 # What comes before the account's number in the URL of a queue.
 _QUEUE_HOST = re.compile(r"http://localhost:\d+/(?=\d{12}/)")
 
@@ -74,6 +61,7 @@ class LocalStack:
         persist: keep the state for the next start. It is saved when the stack stops.
         report: told in one line what is being done.
         emulator: the Python of the virtualenv that holds the emulator.
+        asked: where it is to note every right that a function asks for; see infra/asked.py.
     """
 
     def __init__(
@@ -84,11 +72,14 @@ class LocalStack:
         persist: bool = False,
         report: Callable[[str], None] = print,
         emulator: Path = ROOT / ".venv-ministack" / "bin" / "python",
+        asked: Path | None = None,
     ) -> None:
         self.port = port or 0
         self.report = report
         self._persist = persist
         self._emulator = emulator
+        noting = [str(ROOT / "infra" / "asked.py"), str(asked)]
+        self._program = noting if asked else ["-m", "ministack"]
         self._folder: Path | None = None
         self._state_dir = state_dir
         self._process: subprocess.Popen[bytes] | None = None
@@ -158,7 +149,8 @@ class LocalStack:
             s3.create_bucket(
                 Bucket=PACKAGES, CreateBucketConfiguration={"LocationConstraint": REGION}
             )
-        local = {"Stage": "local", "AllowLoopback": "1", "DeletionProtection": "off"} | parameters
+        local = {"Stage": "local", "AllowLoopback": "1", "DeletionProtection": "off"}
+        local |= {"LogLockDays": "1"} | parameters
         put = partial(deploy, self.client, folder, PACKAGES, wait_seconds=120)
         self._outputs = put(local)
         self._complete(json.loads((folder / "template.json").read_text()))
@@ -199,13 +191,9 @@ class LocalStack:
         for worker in template.DOORBELLS:
             self.client("sqs").purge_queue(QueueUrl=self._outputs[f"{worker}Queue"])
         for mapping in mappings:
-            fields = {name: mapping[name] for name in _MAPPING_FIELDS if name in mapping}
-            if ":sqs:" in mapping["EventSourceArn"]:
-                fields.pop("StartingPosition", None)
-            fields["FunctionName"] = mapping["FunctionArn"]
-            client.create_event_source_mapping(**fields)
+            client.create_event_source_mapping(**mapping_request(mapping))
         self.ring("sweep", "Sequence")
-        for worker in ("Project", "React", "Deliver"):
+        for worker in ("Project", "Seal", "React", "Deliver"):
             self.ring("schedule", worker)
         self.report(f"{len(mappings)} mappings renewed, sweep rung")
 
@@ -287,7 +275,7 @@ class LocalStack:
         }
         with (folder / "emulator.log").open("wb") as log:
             self._process = subprocess.Popen(
-                [self._emulator, "-m", "ministack"],
+                [self._emulator, *self._program],
                 env=env,
                 cwd=scratch,
                 stdin=subprocess.DEVNULL,
@@ -325,6 +313,10 @@ class LocalStack:
                 except ClientError as error:
                     if "already enabled" not in str(error):
                         raise
+        self.client("s3").put_object_lock_configuration(
+            Bucket=self._outputs["LogBucket"],
+            ObjectLockConfiguration={"ObjectLockEnabled": "Enabled"},
+        )
         gateway = self.client("apigateway")
         for kind, answer in template.gateway_answers().items():
             gateway.put_gateway_response(

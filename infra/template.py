@@ -5,6 +5,7 @@ schedules, mappings, alarms and the rights of each function, and gives every fun
 all of them as environment variables. It is data in, data out: nothing here talks to AWS.
 """
 
+import json
 from copy import deepcopy
 from typing import Any
 
@@ -19,9 +20,18 @@ PARAMETERS: Json = {
     "AllowLoopback": {"Type": "String", "Default": "0", "AllowedValues": ["0", "1"]},
     # JSON: limits, codes by agency; see contexts/dossiers/configured.py.
     "Dossiers": {"Type": "String", "Default": "{}"},
+    # JSON: limits; see contexts/payments/configured.py.
+    "Payments": {"Type": "String", "Default": "{}"},
     # JSON: opening hours, weekend, days off and days worked by decree; see working_time.Calendar.
     "Calendar": {"Type": "String", "Default": "{}"},
     "UrgentReceptionMinutes": {"Type": "Number", "Default": "60"},
+    "StepUpSeconds": {"Type": "Number", "Default": "900", "MinValue": 60},
+    # The log's name in checkpoints; `lien-thong/<stage>` if empty.
+    "LogOrigin": {"Type": "String", "Default": ""},
+    # How long nobody, not even the account's owner, can remove a tile or a checkpoint.
+    "LogLockDays": {"Type": "Number", "Default": "3650"},
+    # How long proof may be late before somebody should look.
+    "ProofDelaySeconds": {"Type": "Number", "Default": "900"},
     "DeletionProtection": {"Type": "String", "Default": "on", "AllowedValues": ["on", "off"]},
 }
 
@@ -30,6 +40,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Json]] = {
     "Events": (("stream:S", "number:N"), {"stream": True}),
     "History": (("lane:S", "first:N"), {"stream": True}),
     "Positions": (("stream:S", "number:N"), {}),
+    "Log": (("name:S",), {}),
     "Counters": (("name:S",), {}),
     "Commands": (("command:S",), {"expires": True}),
     "Views": (("key:S",), {"expires": True, "index": ("by_sort", ("by:S", "sort:S"), "ALL")}),
@@ -43,6 +54,8 @@ TABLES: dict[str, tuple[tuple[str, ...], Json]] = {
     "Attempts": (("message:S", "attempt:N"), {}),
     # Erasing a person deletes their key; after one day no backup can bring it back.
     "SubjectKeys": (("subject:S",), {"recovery_days": 1}),
+    # What wraps those keys: without any backup, so that a deleted epoch is gone at once.
+    "EpochKeys": (("subject:S",), {"recovery_days": 0}),
     "ServiceKeys": (("subject:S",), {}),
     "Submissions": (("submission:S",), {"expires": True}),
     # What applicants were told; what waits to be told also by when it is due.
@@ -54,12 +67,13 @@ TABLES: dict[str, tuple[tuple[str, ...], Json]] = {
 RECOVERY_DAYS = 35  # The longest DynamoDB offers.
 
 # A doorbell is FIFO, so that one group (a lane) wakes one worker at a time.
-DOORBELLS = ("Sequence", "Project", "React", "Deliver", "Notify")
+_TARGETS = 5  # Of one rule, at most: EventBridge.
+DOORBELLS = ("Sequence", "Project", "Seal", "React", "Deliver", "Notify", "Pay", "Erase")
 # Each queue: how often a wake-up is tried before it is put aside, and for how many seconds a worker
 # keeps it from the others. AWS wants the latter to be no shorter than the function's timeout.
 QUEUES = {
     **dict.fromkeys(DOORBELLS, (20, 90)),
-    **dict.fromkeys(("Deliver", "Notify"), (20, 150)),
+    **dict.fromkeys(("Deliver", "Seal", "Notify", "Pay"), (20, 150)),
     "Intake": (5, 360),
 }
 FUNCTIONS = tuple(GRANTS)
@@ -99,7 +113,7 @@ def build(chalice_template: Json) -> Json:
         raise ValueError(f"functions and grants differ: {sorted(found ^ set(FUNCTIONS))}")
     for name in FUNCTIONS:
         resources[name]["Properties"]["Environment"] = {"Variables": environment()}
-        role = resources[_role(name)]["Properties"]
+        role = resources[role_of(name)]["Properties"]
         role["Policies"][0]["PolicyDocument"]["Statement"] += deepcopy([*GRANTS[name], *NEVER])
     # Chalice renames this function after it has written the log group that names it.
     resources["ApiHandlerLogGroup"]["Properties"]["LogGroupName"] = {
@@ -110,7 +124,14 @@ def build(chalice_template: Json) -> Json:
     api["GatewayResponses"] = {kind: _for_sam(answer) for kind, answer in gateway_answers().items()}
     resources |= _tables() | _buckets() | _queues() | _schedules() | _mappings()
     resources |= _alarms() | _log_alarms() | _delivery_alarms()
+    resources |= _proof_alarms()
+    for name in (alarms := alarm_names(resources)):
+        # Whoever is woken knows where it stands what to do.
+        properties = resources[name]["Properties"]
+        properties["AlarmDescription"] += f" What to do: docs/runbook.md#{name.lower()}"
+    resources["Dashboard"] = _dashboard(alarms)
     resources["MasterKey"] = _master_key()
+    resources["LogKey"] = _log_key()
     template["Parameters"] = deepcopy(PARAMETERS)
     template["Conditions"] = {"Protected": {"Fn::Equals": [{"Ref": "DeletionProtection"}, "on"]}}
     template["Outputs"] |= {
@@ -131,14 +152,20 @@ def environment() -> Json:
         **{f"{_shout(name)}_QUEUE_URL": {"Ref": f"{name}Queue"} for name in QUEUES},
         "CONTENT_BUCKET": {"Ref": "ContentBucket"},
         "STAGING_BUCKET": {"Ref": "StagingBucket"},
+        "LOG_BUCKET": {"Ref": "LogBucket"},
+        "LOG_KEY_ID": {"Ref": "LogKey"},
+        "LOG_ORIGIN": {"Ref": "LogOrigin"},
+        "LOG_LOCK_DAYS": {"Ref": "LogLockDays"},
         "MASTER_KEY_ID": {"Ref": "MasterKey"},
         "STAGE": _REF_STAGE,
         "ISSUER": {"Ref": "Issuer"},
         "AUDIENCE": {"Ref": "Audience"},
         "ALLOW_LOOPBACK": {"Ref": "AllowLoopback"},
         "DOSSIERS": {"Ref": "Dossiers"},
+        "PAYMENTS": {"Ref": "Payments"},
         "CALENDAR": {"Ref": "Calendar"},
         "URGENT_RECEPTION_MINUTES": {"Ref": "UrgentReceptionMinutes"},
+        "STEP_UP_MAX_AGE_S": {"Ref": "StepUpSeconds"},
     }
 
 
@@ -198,10 +225,9 @@ def _tables() -> Json:
             "KeySchema": _key_schema(keys),
             "SSESpecification": {"SSEEnabled": True},
             "DeletionProtectionEnabled": {"Fn::If": ["Protected", True, False]},
-            "PointInTimeRecoverySpecification": {
-                "PointInTimeRecoveryEnabled": True,
-                "RecoveryPeriodInDays": extra.get("recovery_days", RECOVERY_DAYS),
-            },
+            "PointInTimeRecoverySpecification": _recovery(
+                extra.get("recovery_days", RECOVERY_DAYS)
+            ),
         }
         if extra.get("stream"):
             properties["StreamSpecification"] = {"StreamViewType": "KEYS_ONLY"}
@@ -217,6 +243,12 @@ def _tables() -> Json:
             ]
         tables[f"{name}Table"] = {"Type": "AWS::DynamoDB::Table", "Properties": properties, **_KEEP}
     return tables
+
+
+def _recovery(days: int) -> Json:
+    if not days:
+        return {"PointInTimeRecoveryEnabled": False}
+    return {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": days}
 
 
 def _key_schema(keys: tuple[str, ...]) -> list[Json]:
@@ -244,16 +276,52 @@ def _buckets() -> Json:
             "Type": "AWS::S3::Bucket",
             "Properties": {**private, "LifecycleConfiguration": {"Rules": [day]}},
         },
+        # Tiles and checkpoints are put under a lock of their own. What a newer tile supersedes, and
+        # what was staged for a tree that another one overtook, goes away.
+        "LogBucket": {
+            "Type": "AWS::S3::Bucket",
+            "Properties": {
+                **private,
+                "VersioningConfiguration": {"Status": "Enabled"},
+                "ObjectLockEnabled": True,
+                "LifecycleConfiguration": {
+                    "Rules": [
+                        {
+                            "Status": "Enabled",
+                            "Prefix": "staging/",
+                            "ExpirationInDays": RECOVERY_DAYS,
+                        },
+                        {
+                            "Status": "Enabled",
+                            "NoncurrentVersionExpiration": {"NoncurrentDays": 1},
+                        },
+                    ]
+                },
+            },
+            **_KEEP,
+        },
     }
 
 
 def _master_key() -> Json:
+    return _key("Wraps the keys of persons and services.", EnableKeyRotation=True)
+
+
+def _log_key() -> Json:
+    return _key(
+        "Signs the checkpoints of history.",
+        KeySpec="ECC_NIST_EDWARDS25519",
+        KeyUsage="SIGN_VERIFY",
+    )
+
+
+def _key(description: str, **more: Any) -> Json:
     root = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
     return {
         "Type": "AWS::KMS::Key",
         "Properties": {
-            "Description": "Wraps the keys of persons and services.",
-            "EnableKeyRotation": True,
+            "Description": description,
+            **more,
             "KeyPolicy": {
                 "Version": "2012-10-17",
                 # Hands the decision to IAM, as AWS's own default policy does.
@@ -305,7 +373,13 @@ def _schedules() -> Json:
         }
 
     rules = {
-        "MinuteRule": ("rate(1 minute)", [ring(name, "schedule") for name in DOORBELLS]),
+        **{
+            f"MinuteRule{start // _TARGETS + 1}": (
+                "rate(1 minute)",
+                [ring(name, "schedule") for name in DOORBELLS[start : start + _TARGETS]],
+            )
+            for start in range(0, len(DOORBELLS), _TARGETS)
+        },
         "DailyRule": ("rate(1 day)", [ring("Sequence", "sweep")]),
     }
     schedules: Json = {
@@ -342,8 +416,13 @@ def _schedules() -> Json:
 
 def _mappings() -> Json:
     mappings: Json = {}
-    for table, function in (("Events", "Sequence"), ("History", "Project")):
-        mappings[f"{table}Mapping"] = _mapping(
+    readers = (
+        ("Events", "Events", "Sequence"),
+        ("History", "History", "Project"),
+        ("HistorySeal", "History", "Seal"),
+    )
+    for name, table, function in readers:
+        mappings[f"{name}Mapping"] = _mapping(
             function,
             {"Fn::GetAtt": [f"{table}Table", "StreamArn"]},
             {
@@ -368,7 +447,7 @@ def _mapping(function: str, source: Json, properties: Json) -> Json:
     return {
         "Type": "AWS::Lambda::EventSourceMapping",
         # Without its role's rights in place AWS refuses to create the mapping.
-        "DependsOn": [_role(function)],
+        "DependsOn": [role_of(function)],
         "Properties": {
             "FunctionName": {"Ref": function},
             "EventSourceArn": source,
@@ -405,12 +484,16 @@ LOG_ALARMS = {
     "ViewStalled": ("Project", "view stalled"),
     "ReactionRefused": ("React", "reaction refused"),
     "ReactionParked": ("React", "reaction parked"),
+    "BooksDisagree": ("React", "books disagree"),
     "DeadlineRefused": ("React", "deadline refused"),
     "DeadlineFailed": ("React", "deadline failed"),
     "LetterNotComposed": ("Deliver", "letter not composed"),
     "LetterNotFetched": ("ApiHandler", "letter not composed"),
     "MessageParked": ("Deliver", "message parked"),
     "NoticeFailed": ("Notify", "notice failed"),
+    "ErasureFailed": ("Erase", "erasure failed"),
+    "WitnessDisagrees": ("Seal", "witness disagrees"),
+    "ProviderNotAsked": ("Pay", "provider not asked"),
 }
 
 
@@ -472,11 +555,142 @@ def _delivery_alarms() -> Json:
     }
 
 
+# What `seal` measures each minute (seconds): since when there are commits that no published
+# checkpoint covers, a witness has not answered well, a time authority has not.
+PROOF_METRICS = ("UnpublishedAge", "WitnessAge", "TimeStampAge")
+
+
+def _proof_alarms() -> Json:
+    """An alarm for each; also when nothing is measured at all, as then nobody seals."""
+    return {
+        f"{name}Alarm": {
+            "Type": "AWS::CloudWatch::Alarm",
+            "Properties": {
+                "AlarmDescription": f"{name} of the log is above its limit, or not measured.",
+                "Namespace": "LienThong/Proof",
+                "MetricName": name,
+                "Dimensions": [{"Name": "service", "Value": "seal"}],
+                "Statistic": "Maximum",
+                "Period": 300,
+                "EvaluationPeriods": 1,
+                "Threshold": {"Ref": "ProofDelaySeconds"},
+                "ComparisonOperator": "GreaterThanThreshold",
+                "TreatMissingData": "breaching",
+            },
+        }
+        for name in PROOF_METRICS
+    }
+
+
+def alarm_names(resources: Json) -> list[str]:
+    """Every alarm there is."""
+    return [n for n, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"]
+
+
+_LOG_READERS = ("Sequence", "Project", "Seal")
+"""Functions that a table's stream wakes."""
+
+
+def _dashboard(alarms: list[str]) -> Json:
+    """One page: what rings, who asks, who is behind, what waits, what it costs."""
+    doorbells = {name: f"${{{name}Queue.QueueName}}" for name in QUEUES}
+    functions = {name: f"${{{name}}}" for name in FUNCTIONS}
+
+    def each(namespace: str, metric: str, dimension: str, named: Json) -> list[list[Any]]:
+        return [[namespace, metric, dimension, id_, {"label": n}] for n, id_ in named.items()]
+
+    api = ("AWS/ApiGateway", "ApiName", "lien-thong")
+    charts: list[tuple[str, str, list[list[Any]]]] = [
+        (
+            "Requests and refusals",
+            "Sum",
+            [[api[0], m, *api[1:]] for m in ("Count", "4XXError", "5XXError")],
+        ),
+        ("How long an answer takes (ms)", "p99", [[api[0], "Latency", *api[1:]]]),
+        ("Functions: errors", "Sum", each("AWS/Lambda", "Errors", "FunctionName", functions)),
+        (
+            "Functions: duration (ms)",
+            "p99",
+            each("AWS/Lambda", "Duration", "FunctionName", functions),
+        ),
+        ("Functions: throttled", "Sum", each("AWS/Lambda", "Throttles", "FunctionName", functions)),
+        (
+            "How far readers are behind their stream (ms)",
+            "Maximum",
+            each(
+                "AWS/Lambda", "IteratorAge", "FunctionName", {n: functions[n] for n in _LOG_READERS}
+            ),
+        ),
+        (
+            "Doorbells: age of the oldest (s)",
+            "Maximum",
+            each("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", doorbells),
+        ),
+        (
+            "Delivery: what waits",
+            "Maximum",
+            [
+                ["LienThong/Delivery", m, "service", "deliver"]
+                for m in (*DELIVERY_ALARMS, "ParkedMessages")
+            ],
+        ),
+        (
+            "Proof: how late (s)",
+            "Maximum",
+            [["LienThong/Proof", m, "service", "seal"] for m in PROOF_METRICS],
+        ),
+        ("What workers set aside", "Sum", [["LienThong", name] for name in LOG_ALARMS]),
+        (
+            "Tables: write units",
+            "Sum",
+            each(
+                "AWS/DynamoDB",
+                "ConsumedWriteCapacityUnits",
+                "TableName",
+                {name: f"${{{name}Table}}" for name in TABLES},
+            ),
+        ),
+    ]
+    widgets: list[Json] = [
+        {
+            "type": "alarm",
+            "x": 0,
+            "y": 0,
+            "width": 24,
+            "height": 4,
+            "properties": {"title": "Alarms", "alarms": [f"${{{name}.Arn}}" for name in alarms]},
+        }
+    ]
+    for index, (title, statistic, metrics) in enumerate(charts):
+        widgets.append(
+            {
+                "type": "metric",
+                "x": index % 2 * 12,
+                "y": 4 + index // 2 * 6,
+                "width": 12,
+                "height": 6,
+                "properties": {
+                    "title": title,
+                    "stat": statistic,
+                    "period": 60,
+                    "region": "${AWS::Region}",
+                    "metrics": metrics,
+                },
+            }
+        )
+    # Named by CloudFormation: two stages in one account do not share it.
+    return {
+        "Type": "AWS::CloudWatch::Dashboard",
+        "Properties": {"DashboardBody": {"Fn::Sub": json.dumps({"widgets": widgets})}},
+    }
+
+
 def _outputs() -> list[str]:
-    return [*_tables(), *_buckets(), *_queues(), *_mappings(), "MasterKey"]
+    return [*_tables(), *_buckets(), *_queues(), *_mappings(), "MasterKey", "LogKey"]
 
 
-def _role(function: str) -> str:
+def role_of(function: str) -> str:
+    """The name of a function's role, as Chalice gives it."""
     return f"{'ApiHandler' if function == 'APIHandler' else function}Role"
 
 

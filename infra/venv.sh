@@ -1,11 +1,12 @@
 #!/bin/bash
 # A virtualenv with exactly the requirements asked for: infra/venv.sh FOLDER REQUIREMENTS...
-# Nothing happens when it is up to date; two at once wait for each other.
+# Nothing happens when it is up to date; two at once wait for each other. PYTHON may name another
+# Python than the 3.11 that the service runs on.
 set -euo pipefail
 folder=$1
 shift
-python=$(command -v python3.11 || command -v python3 || true)
-if [ -z "$python" ] || ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
+python=${PYTHON:-$(command -v python3.11 || command -v python3 || true)}
+if [ -z "${PYTHON:-}" ] && ! "${python:-false}" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; then
   echo "Python 3.11 is needed and was not found: install python3.11 with its venv module." >&2
   exit 1
 fi

@@ -20,8 +20,17 @@ for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
 import pytest  # noqa: E402 -- botocore and hypothesis read the environment when imported.
 from axis import Axis  # noqa: E402 -- the same.
 from hypothesis import settings  # noqa: E402 -- the same.
+from moto.backend_index import backend_url_patterns  # noqa: E402 -- the same.
+from moto.core.config import default_user_config  # noqa: E402 -- the same.
 from shelves import dynamo_rack, moto_rack  # noqa: E402 -- the same.
 from stack import ROOT, LocalStack  # noqa: E402 -- the same.
+
+from infra.package import SERVICES  # noqa: E402 -- the same.
+
+# moto is asked a hundred thousand times. It would look through the addresses of all services for
+# each call, list them for each deployment, and have boto3 read the descriptions of ours anew.
+backend_url_patterns[:] = [known for known in backend_url_patterns if known[0] in SERVICES]
+default_user_config["core"]["reset_boto3_session"] = False
 
 settings.register_profile(
     "check", derandomize=True, database=None, deadline=None, stateful_step_count=30

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+import contract
 from chalice.app import Chalice
 from chalice.local import RouteMatcher
 
@@ -40,8 +41,14 @@ class Gateway:
         headers: Mapping[str, str] | None = None,
         *,
         binary: bool = False,
+        params: Mapping[str, str] | None = None,
+        twice: Mapping[str, list[str]] | None = None,
     ) -> Answer:
-        """Send one request; a body that is not bytes goes as JSON."""
+        """Send one request; a body that is not bytes goes as JSON.
+
+        `params` fill the names in a `path` as routes are written, `twice` are headers with all
+        their values.
+        """
         path, _, query = path.partition("?")
         route = RouteMatcher(list(self.app.routes)).match_route(path)
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -58,13 +65,17 @@ class Gateway:
         event = {
             "requestContext": context,
             "headers": {"content-type": "application/json"} | dict(headers or {}),
-            "pathParameters": route.captured,
+            "multiValueHeaders": dict(twice or {}),
+            "pathParameters": route.captured if params is None else dict(params),
             "multiValueQueryStringParameters": parse_qs(query, keep_blank_values=True) or None,
             "stageVariables": None,
             "body": data,
             "isBase64Encoded": binary,
         }
         given = self.app(event, None)
+        contract.check(
+            method, route.route, given["statusCode"], given["headers"], given["body"] or ""
+        )
         return Answer(given["statusCode"], given["headers"], given["body"])
 
 
@@ -73,4 +84,6 @@ def caller(
 ):
     """The context the authorizer gives for a token."""
     context = {"principalId": subject, "role": role, "assurance": str(assurance)}
+    # Just now, whatever a test's clock says.
+    context["authenticated"] = "9999999999"
     return context | ({"agency": agency} if agency else {}) | ({"unit": unit} if unit else {})

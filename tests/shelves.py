@@ -144,7 +144,8 @@ def whole(**call: Any) -> Any:
 
 def one_call_at_a_time(client: Any) -> Any:
     """The same client on moto, fit for threads."""
-    client.meta.events.unregister("before-send", botocore_stubber)
+    for handler in (botocore_stubber, whole):
+        client.meta.events.unregister("before-send", handler)
     client.meta.events.register("before-send", whole)
     return client
 

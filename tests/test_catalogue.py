@@ -76,10 +76,10 @@ def test_nobody_who_hears_of_an_example_stumbles(type_, example):
     )
     for projection in registry.PROJECTIONS:
         if type_ in projection.types:
-            assert isinstance(projection.evolve(None, event), projection.row | None)
-            if projection.keys:
-                # An event may bear on no row: that receivers were added changes nobody's subject.
-                assert {type(key) for key in projection.keys(event)} <= {str}
+            # An event may bear on no row: that receivers were added changes nobody's subject.
+            for key, part in projection.touched("stream-1", event):
+                assert type(key) is str
+                assert isinstance(projection.evolve(None, part), projection.row | None)
     for mail in registry.CORRESPONDENCE:
         if type_ in mail.types:
             notices = list(mail.routing.route("stream-1", event))
@@ -126,8 +126,9 @@ def sealed(data):
 
 @pytest.mark.parametrize(("type_", "example"), EXAMPLES)
 def test_examples_are_invented(type_, example):
-    # Z is the letter of no agency, and what is sealed begins with the word DEMO.
-    assert any(text.removeprefix("000.00.00.").startswith("Z0") for text in strings(example))
+    # Z is the letter of no agency, no provider is called demo, and what is sealed begins with DEMO.
+    invented = ("Z0", "000.00.00.Z0", "demo-")
+    assert any(text.startswith(invented) for text in strings(example))
     assert all(part["sealed"].startswith("REVNT") for part in sealed(example))
 
 
@@ -185,3 +186,84 @@ def test_writing_the_catalogue_stops_at_a_touched_example(tmp_path):
     with pytest.raises(catalogue.ExampleChanged):
         catalogue.write(tmp_path)
     assert catalogue.read(path) == touched
+
+
+# What was published stays readable: a change of a schema may only add.
+
+
+@pytest.mark.parametrize(("type_", "example"), EXAMPLES)
+def test_what_is_written_now_is_read_by_who_knows_only_the_published_schema(type_, example):
+    # An old reader validates a new writer's event with the schema it has on file.
+    written = EVENTS[type_].model_validate(example).model_dump(mode="json")
+    Draft202012Validator(FILES[type_]["schema"]).validate(written)
+
+
+BEFORE = {
+    "type": "object",
+    "properties": {
+        "type": {"const": "demo.done"},
+        "amount": {"type": "integer", "minimum": 0},
+        "kind": {"enum": ["a", "b"]},
+        "note": {"type": "string"},
+        "part": {"$ref": "#/$defs/Part"},
+    },
+    "required": ["type", "amount", "kind"],
+    "$defs": {"Part": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+}
+
+
+def changed(**properties):
+    return {**BEFORE, "properties": {**BEFORE["properties"], **properties}}
+
+
+@pytest.mark.parametrize(
+    ("after", "broken"),
+    [
+        pytest.param(BEFORE, [], id="nothing changed"),
+        pytest.param(changed(more={"type": "string"}), [], id="a field more"),
+        pytest.param(changed(kind={"enum": ["a", "b", "c"]}), [], id="a word more"),
+        pytest.param(
+            changed(note={"anyOf": [{"type": "string"}, {"type": "null"}]}), [], id="a type more"
+        ),
+        pytest.param(
+            {**BEFORE, "properties": {k: BEFORE["properties"][k] for k in BEFORE["required"]}},
+            ["/note is gone", "/part is gone"], id="fields removed",
+        ),
+        pytest.param(
+            changed(kind={"enum": ["a"]}), ["/kind no longer takes 'b'"], id="a word less"
+        ),
+        pytest.param(
+            changed(amount={"type": "string"}), ["/amount no longer takes integer"],
+            id="another type",
+        ),
+        pytest.param(
+            changed(amount={"type": "integer", "minimum": 1}), ["/amount: minimum is stricter"],
+            id="a bound that is stricter",
+        ),
+        pytest.param(
+            changed(note={"type": "string", "maxLength": 5}), ["/note: maxLength is stricter"],
+            id="a bound that is new",
+        ),
+        pytest.param(
+            {**BEFORE, "required": [*BEFORE["required"], "note"]}, ["/note became required"],
+            id="a field that became required",
+        ),
+        pytest.param(
+            {**BEFORE, "$defs": {"Part": {"type": "object", "properties": {}}}},
+            ["/part/n is gone"], id="a field removed further in",
+        ),
+    ],
+)  # fmt: skip
+def test_a_breaking_change_is_named(after, broken):
+    assert catalogue.breaks(BEFORE, after) == broken
+
+
+def test_writing_the_catalogue_stops_at_a_breaking_change(tmp_path):
+    file = FILES["copy.received"]
+    schema = json.loads(json.dumps(file["schema"]))
+    schema["properties"]["a_field_of_yesterday"] = {"type": "string"}
+    path = tmp_path / "copy.received.json"
+    path.write_text(json.dumps({**file, "schema": schema}), encoding="utf-8")
+    with pytest.raises(catalogue.Breaking, match="a_field_of_yesterday is gone"):
+        catalogue.write(tmp_path)
+    assert catalogue.read(path)["schema"] == schema

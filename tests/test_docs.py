@@ -6,7 +6,7 @@ import re
 import subprocess
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from http.server import ThreadingHTTPServer
 from pathlib import Path
@@ -43,6 +43,12 @@ from chalicelib.contexts.dossiers.domain.procedure import MAX_PARTS
 from chalicelib.contexts.dossiers.filing import MAX_COMPONENT_BYTES
 from chalicelib.contexts.dossiers.messages import MESSAGE_BYTES
 from chalicelib.contexts.operations import inbox
+from chalicelib.contexts.payments import books, ledger, providers, providers_routes
+from chalicelib.contexts.payments.domain import events
+from chalicelib.contexts.payments.domain.events import ProviderTerms
+from chalicelib.contexts.payments.projections import do_the_books_agree
+from chalicelib.contexts.payments.reconciliation import comparing
+from chalicelib.contexts.payments.reconciliation.matching import Reading
 from chalicelib.delivery import deliver, lanes, send, signatures
 from chalicelib.eventstore import dynamodb
 from chalicelib.eventstore.memory import MemoryShelf
@@ -187,6 +193,14 @@ def test_routes_named_in_passing_exist(page):
     assert named <= served
 
 
+def test_every_act_that_needs_a_recent_login_is_listed():
+    section = PORTAL.split("### Acts that need a recent login")[1].split("\n## ")[0]
+    asked = {(r.method, r.path) for one in registry.RESOURCES for r in one.table if r.step_up}
+    assert {row[0] for row in rows(section)[1:]} == {f"`{m} {path}`" for m, path in asked}
+    assert f"`acr` at least {resource.STEP_UP_LEVEL}" in section
+    assert PARAMETERS["StepUpSeconds"]["Default"] == "900"
+
+
 def refusals(kind: type[Refused] = Refused) -> Iterator[type[Refused]]:
     for one in kind.__subclasses__():
         if one.__module__.startswith("chalicelib."):
@@ -318,6 +332,27 @@ def test_limits_of_procedures_are_those_of_the_code():
     assert tables.WISHES.validate_python(row.said).code == "1.000001"
 
 
+def test_how_notices_are_answered_is_as_in_the_code():
+    text = (ROOT / "docs" / "payments.md").read_text()
+    reached = ProviderTerms(name="", kind="vnpay", merchant="", pay_url="", return_url="")
+    doors = [providers.spoken("demo", reached.model_copy(update={"kind": kind}), "demo")
+             for kind in ("vnpay", "platform", "sandbox")]  # fmt: skip
+    made = ["confirmed", "already", "disputed", "unknown", "amount", "untrusted"]
+    made += ["unreadable", "broken"]
+    words = ("RspCode", "MaLoi", "status")
+    said = [[door.reply(verdict) for door in doors] for verdict in made]
+    section = text.split("## Notices (IPN)")[1].split("\n## ")[0]
+    written = [row[1:] for row in rows(section)[1:]]
+    assert written == [
+        [str(reply.body.get(word, reply.status)) for reply, word in zip(line, words, strict=True)]
+        for line in said
+    ]
+    assert f"at most {providers_routes.NOTICE_BYTES // 1024} KiB" in section
+    assert f"({reached.minutes} unless said)" in text
+    assert f"LoaiPhiLePhi: {reached.fee_code} and {reached.charge_code} unless said" in text
+    assert f"(`{reached.checksum.algorithm}` unless said;" in text
+
+
 def test_what_the_agencies_are_told_of_delivery_is_so():
     assert f"{deliver.RETRY_BASE_S} s × 2^(n−1)" in AGENCY  # noqa: RUF001 -- as printed.
     assert deliver.RETRY_CAP_S == 3_600
@@ -327,6 +362,23 @@ def test_what_the_agencies_are_told_of_delivery_is_so():
     assert f"at most {CLOUDEVENT_BYTES // 1024} KiB" in AGENCY
     assert f"at most {EDXML_BYTES // MIB} MiB" in AGENCY
     assert f"holds a lane for {lanes.LEASE_S} s" in OPERATOR
+
+
+def test_what_the_accountants_are_told_is_so():
+    text = (ROOT / "docs" / "reconciliation.md").read_text()
+    assert f"Over {comparing.MAX_DISCREPANCIES:,} differences" in text
+    assert f"at most {books.MAX_REPLAYED:,} commits" in text
+    assert timedelta(minutes=10) == books.PATIENCE
+    [example] = blocks(text, "csv")
+    assert len(list(Reading([example.encode()], date(2026, 6, 1)))) == 2
+    listed = {name for row in rows(text) for name in re.findall(r"`(\w+)`", row[0])}
+    for words in (
+        ledger.Account,
+        events.DiscrepancyKind,
+        events.Decision,
+        do_the_books_agree.Wrong,
+    ):
+        assert {*get_args(words)} <= listed
 
 
 def test_the_status_table_is_that_of_the_code():

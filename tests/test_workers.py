@@ -172,11 +172,14 @@ def counted():
 
 def test_what_concerns_nobody_costs_one_write(three):
     workers.project(BY_HISTORY, AWAKE)
-    handle(runtime.event_store(), ballot, "1", cast("a vote"))
+    wish = cast("a vote")
+    alone = wish.origin.model_copy(update={"correlation": wish.origin.command_id})
+    handle(runtime.event_store(), ballot, "1", wish.model_copy(update={"origin": alone}))
     number("ballot-1")
     with counted() as calls:
         workers.project(BY_HISTORY, AWAKE)
-    assert calls == ["GetItem", "GetItem", "GetItem", "UpdateItem", "SendMessage"]
+    # It is read, as it might belong to a case.
+    assert calls == ["GetItem", "GetItem", "BatchGetItem", "GetItem", "UpdateItem", "SendMessage"]
     with counted() as calls:
         workers.project(BY_HISTORY, AWAKE)
     assert calls == ["GetItem", "GetItem", "SendMessage"]
@@ -194,7 +197,8 @@ def test_what_concerns_several_views_costs_their_rows_and_one_write(three):
     writes = [call for call in calls if call in {"PutItem", "UpdateItem"}]
     assert writes == [*["PutItem"] * (len(writes) - 1), "UpdateItem"]
     concerned = [p for p in registry.PROJECTIONS if "agency.registered" in p.types]
-    assert 5 <= len(writes) - 1 <= len(concerned)
+    # And the case that it belongs to.
+    assert 6 <= len(writes) - 1 <= len(concerned) + 1
     assert calls[:4] == ["GetItem", "GetItem", "BatchGetItem", "BatchGetItem"]
     # The end of history is looked for, and the next worker rung.
     assert len(calls) == 4 + len(writes) + 2

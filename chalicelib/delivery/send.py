@@ -68,6 +68,18 @@ class Signed(NamedTuple):
     body: bytes
 
 
+class Reply(NamedTuple):
+    """What somebody answered, word for word: at most `ANSWER_BYTES` of it.
+
+    Without an answer `status` is 0 and `reason` says why. Header names are in lower case.
+    """
+
+    status: int
+    reason: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came of an attempt: the HTTP status, or 0 and the reason why there was none.
@@ -241,6 +253,19 @@ class Sender:
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Send once; whatever goes wrong is an answer, not an error."""
+        reply = self.ask(url, headers, body)
+        if not reply.status:
+            return Answer(0, reply.reason)
+        receipt = {
+            name: reply.headers[name][:_HEADER_CHARS] for name in _RECEIPT if name in reply.headers
+        }
+        signed = Signed(receipt, reply.body) if len(receipt) == len(_RECEIPT) else None
+        after = _moment(reply.headers.get("retry-after", ""))
+        reason = "" if reply.status < _ERROR else _code(reply.body)
+        return Answer(reply.status, reason, after, signed=signed)
+
+    def ask(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+        """The same, for the answer's sake; nothing in it is to be believed without proof."""
         until = monotonic() + self._answer_s
         try:
             response = self._http.request(
@@ -253,17 +278,9 @@ class Sender:
                 # A receiver that talks on is cut off.
                 response.drain_conn() if response.length_remaining == 0 else response.close()
         except (HTTPError, OSError) as error:
-            return Answer(0, _why(error))
-        headers = {
-            name: response.headers[name][:_HEADER_CHARS]
-            for name in _RECEIPT
-            if name in response.headers
-        }
-        signed = Signed(headers, body) if len(headers) == len(_RECEIPT) else None
-        after = _moment(response.headers.get("Retry-After", ""))
-        return Answer(
-            response.status, "" if response.status < _ERROR else _code(body), after, signed=signed
-        )
+            return Reply(0, _why(error), {}, b"")
+        given = {name.lower(): value for name, value in response.headers.itermerged()}
+        return Reply(response.status, "", given, body)
 
     @staticmethod
     def _read(response: urllib3.BaseHTTPResponse, until: float) -> bytes:

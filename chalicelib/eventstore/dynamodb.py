@@ -152,6 +152,15 @@ class DynamoShelf:
         )
         return {_place(item): bytes(item["hash"]["B"]) for item in items}
 
+    def headers(self, places: Sequence[Place]) -> dict[Place, bytes]:
+        """The headers of those of `places` that exist; bodies are not carried over."""
+        items = self._get(
+            places,
+            ProjectionExpression="#s, #n, header",
+            ExpressionAttributeNames={"#s": "stream", "#n": "number"},
+        )
+        return {_place(item): bytes(item["header"]["B"]) for item in items}
+
     def _get(self, places: Sequence[Place], **what: Any) -> Iterator[dict[str, Any]]:
         unique = list(dict.fromkeys(places))
         for start in range(0, len(unique), BATCH):

@@ -48,6 +48,10 @@ class MemoryShelf:
         """The hashes of those of `places` that exist."""
         return {place: commit.hash for place, commit in self.commits(places).items()}
 
+    def headers(self, places: Sequence[Place]) -> dict[Place, bytes]:
+        """The headers of those of `places` that exist."""
+        return {place: commit.header for place, commit in self.commits(places).items()}
+
     def every_place(self) -> Iterator[Place]:
         """Every commit there is."""
         yield from list(self.items)

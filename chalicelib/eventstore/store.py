@@ -156,6 +156,9 @@ class Shelf(Protocol):
     def hashes(self, places: Sequence[Place]) -> dict[Place, bytes]:
         """The stored hashes of those of `places` that exist."""
 
+    def headers(self, places: Sequence[Place]) -> dict[Place, bytes]:
+        """The headers of those of `places` that exist; bodies are not fetched."""
+
     def every_place(self) -> Iterator[Place]:
         """Every commit there is, in no order: a scan, for the sweep."""
 

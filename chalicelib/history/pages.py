@@ -129,6 +129,7 @@ class DynamoHistory:
             if error.response["Error"]["Code"] == "ConditionalCheckFailedException":
                 raise PageTaken from None
             raise
+        self._remember(page)
 
     def pages(self, after: int) -> Iterator[Page]:
         """The pages that hold positions above `after`, in order, read consistently.

@@ -4,6 +4,7 @@ API Gateway keeps the verdict on a token for `VERDICT_S`, whatever the route it 
 So the authorizer lets a valid token in everywhere, and `resource` checks each route's roles.
 """
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Literal, get_args
@@ -13,7 +14,7 @@ import jwt
 import urllib3
 from aws_lambda_powertools import Logger
 from chalice.app import AuthRequest, AuthResponse, Blueprint
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from chalicelib import runtime
 from chalicelib.agency_code import AgencyCodeInvalid, canonical
@@ -43,7 +44,7 @@ class Caller(Value):
 
     `subject` is opaque. `agency` (canonical code) is there for officers and systems, `unit` for an
     officer who acts for one of its units. `assurance` is the level of authentication, 0 to 3 (claim
-    `acr`).
+    `acr`), `authenticated_at` when they last proved who they are (UTC), None if nobody says so.
     """
 
     subject: str = Field(pattern=r"^[\x21-\x7e]{1,128}$")
@@ -51,6 +52,7 @@ class Caller(Value):
     agency: str | None = None
     unit: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]{0,62})?$")
     assurance: int = Field(default=0, ge=0, le=3)
+    authenticated_at: AwareDatetime | None = None
 
     @property
     def actor(self) -> str:
@@ -86,6 +88,9 @@ def authorize(request: AuthRequest) -> AuthResponse:
         context["agency"] = caller.agency
     if caller.unit:
         context["unit"] = caller.unit
+    if caller.authenticated_at:
+        # The moment, not its age: a verdict is kept for longer than a yes or no would be true.
+        context["authenticated"] = str(int(caller.authenticated_at.timestamp()))
     return AuthResponse(routes=["*"], principal_id=caller.subject, context=context)
 
 
@@ -116,6 +121,7 @@ def caller_of(context: dict[str, str]) -> Caller:
         agency=context.get("agency"),
         unit=context.get("unit", ""),
         assurance=int(context["assurance"]),
+        authenticated_at=_moment(context.get("authenticated")),
     )
 
 
@@ -153,8 +159,25 @@ def _caller(claims: dict[str, Any]) -> Caller:
             "agency": agency,
             "unit": claims.get("unit", ""),
             "assurance": _assurance(claims.get("acr")),
+            "authenticated_at": _authenticated_at(claims),
         }
     )
+
+
+def _authenticated_at(claims: dict[str, Any]) -> datetime | None:
+    """When a person last logged in; a system does so for each token (OAuth client credentials)."""
+    said = claims.get("iat" if claims.get("role") == "system" else "auth_time")
+    at = _moment(said) if type(said) in {int, float} else None
+    # A login that is yet to come would stay recent for as long as its token lives.
+    return at if at and at.timestamp() <= runtime.now().timestamp() + LEEWAY_S else None
+
+
+def _moment(seconds: Any) -> datetime | None:
+    """Seconds since 1970 as a moment (UTC), None if they are none."""
+    try:
+        return datetime.fromtimestamp(float(seconds), UTC)
+    except (OverflowError, TypeError, ValueError, OSError):
+        return None
 
 
 def _assurance(acr: Any) -> int:

@@ -19,6 +19,18 @@ _TYPE = "urn:lienthong:problem:"
 _MAX_ERRORS = 50
 """Faults named in one answer; who sends more mends these first."""
 
+
+class StepUpRequired(Unauthenticated):
+    """This needs a recent and strong authentication: log in again, then ask with the new token."""
+
+    code = "step-up-required"
+    rule = "RFC 9470"
+
+    def __init__(self, max_age_s: int = 0, level: int = 0) -> None:
+        super().__init__()
+        self.wanted = {"max_age": max_age_s, "acr_values": str(level)}
+
+
 _STATUS_OF_KIND: tuple[tuple[type[Refused], int], ...] = (
     (Unauthenticated, 401),
     (Forbidden, 403),
@@ -27,6 +39,7 @@ _STATUS_OF_KIND: tuple[tuple[type[Refused], int], ...] = (
     (Invalid, 422),
 )
 _STATUS_OF_CODE = {
+    "header-twice": 400,
     "idempotency-key-invalid": 400,
     "idempotency-key-missing": 400,
     "if-match-invalid": 400,
@@ -36,6 +49,7 @@ _STATUS_OF_CODE = {
     "invalid-seen": 400,
     "original-erased": 410,
     "precondition-failed": 412,
+    "provider-unavailable": 502,
     "body-too-large": 413,
     "original-too-large": 413,
     "unsupported-media-type": 415,
@@ -69,9 +83,15 @@ def refused(refusal: Refused, errors: Sequence[FieldError] = ()) -> Response:
         extra["gateway_error"] = refusal.gateway_error
     if errors:
         extra["errors"] = [error._asdict() for error in errors[:_MAX_ERRORS]]
+    challenge = "Bearer"
+    if isinstance(refusal, StepUpRequired):
+        # In the body too, as API Gateway gives this header another name.
+        extra |= refusal.wanted
+        said = "".join(f', {name}="{value}"' for name, value in refusal.wanted.items())
+        challenge = f'Bearer error="insufficient_user_authentication"{said}'
     answer = problem(status, refusal.code, _title(type(refusal)), str(refusal), **extra)
     if status == 401:  # noqa: PLR2004 -- RFC 9110, section 15.5.2: a 401 names a scheme.
-        answer.headers["WWW-Authenticate"] = "Bearer"
+        answer.headers["WWW-Authenticate"] = challenge
     return answer
 
 

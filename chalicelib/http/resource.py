@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import wraps
 from hashlib import sha256
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
 from uuid import uuid4
 
 from aws_lambda_powertools import Logger
@@ -23,8 +23,9 @@ from chalicelib import runtime
 from chalicelib.delivery.signatures import Unauthenticated
 from chalicelib.handle import Done, Stale
 from chalicelib.http.identity import ROLES, Caller, Role, authorize, caller_of
-from chalicelib.http.problems import FieldError, blame, problem, refused
-from chalicelib.kernel import Command, Forbidden, Invalid, Origin, Refused, Value
+from chalicelib.http.problems import FieldError, StepUpRequired, blame, problem, refused
+from chalicelib.kernel import Command, Forbidden, Invalid, NotFound, Origin, Refused, Value
+from chalicelib.privacy.opened import watched
 from chalicelib.text import b64url
 
 JSON = "application/json"
@@ -36,11 +37,23 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MAX_ANSWER_BYTES = 5 * 1024 * 1024
 """A Lambda answers 6 MB in all."""
 MAX_DEPTH = 32
+STEP_UP_LEVEL = 2
+"""How surely (`acr`) a person must be known where `step_up` is asked for."""
 RETRY_AFTER_S = 1
 OUTAGE_S = 86_400
 """For how long (seconds) an answer that anybody may keep may stand in for us when we fail."""
 
+_ONCE = frozenset(
+    {
+        *("authorization", "content-type", "idempotency-key", "if-match", "purpose"),
+        *("webhook-id", "webhook-signature", "webhook-timestamp", "x-correlation-id"),
+    }
+)
+"""Headers of which two readers could believe a different one if they stood twice."""
+# Of which identifiers are made: a name with white space, # or @ would be another stream's address.
+_NAME = re.compile(r'[!"$-?A-~]{1,128}')
 _TOKEN = re.compile(r"[A-Za-z0-9._:\-]{1,64}")
+_PURPOSE = re.compile(r"[A-Za-z0-9._:/-]{0,64}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HALF_CHARACTER = re.compile(rb"\\u[dD][89a-fA-F]")
 _VERSION = re.compile(r'"?(?:[^\s"#@]{1,230}@)?([0-9]{1,9})"?')
@@ -89,6 +102,24 @@ class Route(NamedTuple):
     path: str
     allow: frozenset[Role] | Door
     view: View
+    step_up: bool = False
+    takes: frozenset[str] = frozenset()
+    fresh_s: int = 0
+
+
+class Reading(NamedTuple):
+    """An answer that shows what is about these `subjects`: who gets it, and what they asked for.
+
+    `route` is the line of the table, `path` and `query` what was asked, `purpose` the caller's.
+    """
+
+    caller: Caller
+    subjects: frozenset[str]
+    route: str
+    path: str
+    query: str
+    purpose: str
+    correlation: str
 
 
 class RoleNotAllowed(Forbidden):
@@ -129,11 +160,30 @@ class IdempotencyKeyInvalid(Invalid):
     code = "idempotency-key-invalid"
 
 
+class HeaderTwice(Invalid):
+    """A header that may stand once stands twice."""
+
+    code = "header-twice"
+    rule = "RFC 9110, section 5.3"
+
+
+class PathUnknown(NotFound):
+    """Nothing is called so: a name in the path has letters, or a length, that none has."""
+
+    code = "path-unknown"
+
+
 class IfMatchInvalid(Invalid):
     """If-Match must be a version this service gave out: "n" or "stream@n"."""
 
     code = "if-match-invalid"
     rule = "RFC 9110, section 13.1.1"
+
+
+class PurposeInvalid(Invalid):
+    """Purpose is a reference of at most 64 letters, digits and . _ : / -, and names nobody."""
+
+    code = "purpose-invalid"
 
 
 class _Unfit(Exception):  # noqa: N818 -- becomes an `invalid-request` with its list of faults.
@@ -145,35 +195,53 @@ class _Unfit(Exception):  # noqa: N818 -- becomes an `invalid-request` with its 
 
 
 class Resource:
-    """One context's routes: `routes = Resource(__name__)`, `@routes.get(path, allow={...})`."""
+    """One context's routes: `routes = Resource(__name__)`, `@routes.get(path, allow={...})`.
+
+    `told` writes down who reads about whom; what it raises withholds the answer. A route with
+    `step_up` wants a caller who has only just proved who they are: what it does cannot be undone.
+    """
+
+    told: ClassVar[Callable[[Reading], None]] = staticmethod(lambda _reading: None)
 
     def __init__(self, import_name: str) -> None:
         self.blueprint = Blueprint(import_name)
         self.table: list[Route] = []
 
     def get(
-        self, path: str, *, allow: set[Role] | Door, fresh_s: int = 0
+        self, path: str, *, allow: set[Role] | Door, fresh_s: int = 0, step_up: bool = False
     ) -> Callable[[View], View]:
         """A view that changes nothing. For `fresh_s` seconds anybody may keep its answer."""
         if fresh_s and allow is not PUBLIC:
             raise ValueError(f"{path}: only what is public may be kept by anybody")
-        return self._route("GET", path, allow, frozenset(), fresh_s)
+        return self._route("GET", path, allow, frozenset(), fresh_s, step_up=step_up)
 
     def post(
-        self, path: str, *, allow: set[Role] | Door, takes: frozenset[str] = frozenset({JSON})
+        self,
+        path: str,
+        *,
+        allow: set[Role] | Door,
+        takes: frozenset[str] = frozenset({JSON}),
+        step_up: bool = False,
     ) -> Callable[[View], View]:
         """A view that adds something; `takes` are the media types of its body."""
-        return self._route("POST", path, allow, takes)
+        return self._route("POST", path, allow, takes, step_up=step_up)
 
     def put(
-        self, path: str, *, allow: set[Role] | Door, takes: frozenset[str] = frozenset({JSON})
+        self,
+        path: str,
+        *,
+        allow: set[Role] | Door,
+        takes: frozenset[str] = frozenset({JSON}),
+        step_up: bool = False,
     ) -> Callable[[View], View]:
         """A view that makes something so, however often it is asked."""
-        return self._route("PUT", path, allow, takes)
+        return self._route("PUT", path, allow, takes, step_up=step_up)
 
-    def delete(self, path: str, *, allow: set[Role] | Door) -> Callable[[View], View]:
+    def delete(
+        self, path: str, *, allow: set[Role] | Door, step_up: bool = False
+    ) -> Callable[[View], View]:
         """A view that ends something."""
-        return self._route("DELETE", path, allow, frozenset({JSON}))
+        return self._route("DELETE", path, allow, frozenset({JSON}), step_up=step_up)
 
     def _route(
         self,
@@ -182,20 +250,27 @@ class Resource:
         allow: set[Role] | Door,
         takes: frozenset[str],
         fresh_s: int = 0,
+        *,
+        step_up: bool,
     ) -> Callable[[View], View]:
         if not isinstance(allow, Door) and not (allow and allow <= ROLES):
             raise ValueError(f"{method} {path} must name the roles that may call it")
+        if step_up and isinstance(allow, Door):
+            raise ValueError(f"{method} {path}: who is not known cannot be asked to log in again")
         roles = allow if isinstance(allow, Door) else frozenset(allow)
 
         def register(view: View) -> View:
             @wraps(view)
             def guarded(**params: str) -> Response:
-                response = self._answer(view, params, roles, takes)
+                response = self._answer(view, params, roles, takes, step_up=step_up)
                 if fresh_s and response.status_code == 200:  # noqa: PLR2004 -- OK.
                     return self._kept(response, fresh_s)
+                if fresh_s and response.status_code == 307:  # noqa: PLR2004 -- Temporary Redirect.
+                    # Not kept for longer than the link is good for, whatever happens here.
+                    response.headers["Cache-Control"] = f"public, max-age={fresh_s}"
                 return response
 
-            self.table.append(Route(method, path, roles, view))
+            self.table.append(Route(method, path, roles, view, step_up, takes, fresh_s))
             # Media types are checked in `_answer`: Chalice's own refusal is not a problem document.
             self.blueprint.route(
                 path,
@@ -319,10 +394,17 @@ class Resource:
         params: Mapping[str, str],
         allow: frozenset[Role] | Door,
         takes: frozenset[str],
+        *,
+        step_up: bool,
     ) -> Response:
         try:
             self._admit(allow, takes)
-            response = _checked(view(**params))
+            if step_up:
+                self._step_up()
+            with watched() as subjects:
+                response = _checked(view(**params))
+            if subjects and not isinstance(allow, Door):
+                self._tell(frozenset(subjects))
         except Refused as refusal:
             response = refused(refusal)
         except _Unfit as unfit:
@@ -354,10 +436,43 @@ class Resource:
         return response
 
     def _admit(self, allow: frozenset[Role] | Door, takes: frozenset[str]) -> None:
+        given = self.request.to_original_event().get("multiValueHeaders") or {}
+        names = [name.lower() for name, values in given.items() for _ in values]
+        if twice := sorted(name for name in _ONCE if names.count(name) > 1):
+            raise HeaderTwice(field=twice[0])
+        if not all(map(_NAME.fullmatch, (self.request.uri_params or {}).values())):
+            raise PathUnknown
         if not isinstance(allow, Door) and self.caller().role not in allow:
             raise RoleNotAllowed
         if self.body() and takes and self.media_type() not in takes:
             raise UnsupportedMediaType(field="Content-Type")
+        if not _PURPOSE.fullmatch(self._purpose()):
+            raise PurposeInvalid(field="Purpose")
+
+    def _step_up(self) -> None:
+        caller, most = self.caller(), runtime.settings().step_up_max_age_s
+        since = caller.authenticated_at
+        # A system's level is not said: it proves itself by its credentials, for each token.
+        known = caller.role == "system" or caller.assurance >= STEP_UP_LEVEL
+        if not known or since is None or (runtime.now() - since).total_seconds() > most:
+            raise StepUpRequired(most, STEP_UP_LEVEL)
+
+    def _tell(self, subjects: frozenset[str]) -> None:
+        request = self.request
+        type(self).told(
+            Reading(
+                caller=self.caller(),
+                subjects=subjects,
+                route=f"{request.method} {request.path}",
+                path=request.path.format(**request.uri_params or {}),
+                query="&".join(f"{name}={value}" for name, value in sorted(self.query().items())),
+                purpose=self._purpose(),
+                correlation=self._given_correlation() or "",
+            )
+        )
+
+    def _purpose(self) -> str:
+        return str(self.request.headers.get("purpose", ""))
 
     def _broken(self, error: BaseException) -> Response:
         _log.error(

@@ -1,6 +1,6 @@
 """What a projection is: a question, answered by rows that are pure folds over events."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import UnionType
@@ -25,9 +25,10 @@ class Projection(Generic[Row]):
     """One reader's question.
 
     `evolve(row, event)` gives the row after the event, None to delete it; it refuses nothing.
-    One row per stream unless `keys(event)` names others. Lists are grouped by the row's field `by`
-    (its value may be None: in no list) and ordered by its field `sort`. The question's name is its
-    module's.
+    One row per stream unless `keys(event)` names others. Where an event says something else to each
+    row, `parts(event)` gives by row key what `evolve` is handed in its place. Lists are grouped by
+    the row's field `by` (its value may be None: in no list) and ordered by its field `sort`. The
+    question's name is its module's.
     """
 
     row: type[Row]
@@ -36,6 +37,7 @@ class Projection(Generic[Row]):
     by: str
     sort: str
     keys: Callable[[Any], Iterable[str]] | None = None
+    parts: Callable[[Any], Mapping[str, Any]] | None = None
 
     @cached_property
     def name(self) -> str:
@@ -56,10 +58,14 @@ class Projection(Generic[Row]):
         """Whether a stream can bear on the question."""
         return stream.split("-", 1)[0] in self.categories
 
-    def read(self, commit: Commit) -> Iterable[tuple[str, Event]]:
+    def read(self, commit: Commit) -> Iterable[tuple[str, Any]]:
         """The commit's events that bear on the question, with the key of each row they touch."""
         for data in commit.data():
             if kind := self.types.get(data["type"]):
-                event = kind.model_validate(data, extra="ignore")
-                for key in self.keys(event) if self.keys else (commit.stream,):
-                    yield key, event
+                yield from self.touched(commit.stream, kind.model_validate(data, extra="ignore"))
+
+    def touched(self, stream: str, event: Event) -> Iterable[tuple[str, Any]]:
+        """The rows that an event of `stream` touches, with what `evolve` is handed for each."""
+        if self.parts:
+            return self.parts(event).items()
+        return [(key, event) for key in (self.keys(event) if self.keys else (stream,))]

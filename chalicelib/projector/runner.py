@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from chalicelib.history.reader import Positioned, Reader, Stretch
-from chalicelib.kernel import Event, Value
+from chalicelib.kernel import Value
 from chalicelib.projector.checkpoints import Run
 from chalicelib.projector.projection import Projection
 from chalicelib.projector.table import Stored, Views
@@ -20,7 +20,7 @@ _WRITERS = 8
 """Rows written at the same time: no two of them are the same."""
 
 _Made = tuple[str, Value | None, tuple[int, str, datetime]]
-_Touched = dict[str, list[tuple[Positioned, Event]]]
+_Touched = dict[str, list[tuple[Positioned, Any]]]
 
 
 class Feed(NamedTuple):

@@ -316,6 +316,12 @@ class Views:
             row = projection.row.model_validate_json(found.data)
             yield _address(found.key)[1], found.seen, row
 
+    def every(self, projection: Projection[Any], by: str) -> Iterator[Any]:
+        """All live rows grouped under `by`, in order, read as they are asked for."""
+        view = f"{projection.name}~{self.generations(projection).live}"
+        for found in self.model.index.query(f"{view}#{by}"):
+            yield projection.row.model_validate_json(found.data)
+
     def page(
         self,
         projection: Projection[Any],

@@ -97,6 +97,19 @@ def test_what_an_answer_means(verdict, statuses):
     assert {Answer(status, "").verdict for status in statuses} == {verdict}
 
 
+def test_who_asks_is_answered_word_for_word(local, agency):
+    agency.answer = lambda _post: (418, {"X-Demo": "1"}, b"short and stout")
+    reply = local.ask(agency.url, {"x-asked": "yes"}, b"what?")
+    assert (reply.status, reply.body, reply.headers["x-demo"]) == (418, b"short and stout", "1")
+    assert agency.posts[0].body == b"what?"
+
+
+def test_who_asks_nobody_or_somebody_private_has_no_answer(local, strict, agency):
+    assert local.ask("http://127.0.0.1:1/", {}, b"").status == 0
+    refused = strict.ask(agency.url, {}, b"")
+    assert (refused.status, refused.reason, agency.posts) == (0, "address-refused", [])
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirects_are_not_followed(local, agency, status):
     agency.answer = lambda _p: (status, {"location": "http://169.254.169.254/latest"}, b"")

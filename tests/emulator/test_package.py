@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from infra import openapi
 from infra.check_package import check
 from infra.package import LIMIT_BYTES, ROOT, PackageFailed, package
 
@@ -39,7 +40,9 @@ def test_it_fits_the_budget(folder):
 def test_it_carries_no_tests_infra_or_tools(folder):
     with zipfile.ZipFile(folder / "code.zip") as code:
         names = code.namelist()
+        described = code.read("chalicelib/openapi.json")
     assert {name.split("/")[0] for name in names} == {"app.py", "chalice", "chalicelib"}
+    assert described == openapi.built().read_bytes()
     with zipfile.ZipFile(folder / "layer.zip") as layer:
         packages = {name.split("/")[1] for name in layer.namelist()}
     assert not packages & {"moto", "pytest", "hypothesis", "ministack"}

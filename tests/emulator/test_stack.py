@@ -66,7 +66,7 @@ def mappings(stack):
 
 def test_renewed_mappings_are_the_same_mappings(stack):
     before = mappings(stack)
-    assert len(before) == len(template.QUEUES) + 2
+    assert len(before) == len(template.QUEUES) + 3
     stack.renew_mappings()
     keep = ("EventSourceArn", "FunctionArn", "BatchSize", "FunctionResponseTypes", "State")
     assert [[m[k] for k in keep] for m in mappings(stack)] == [[m[k] for k in keep] for m in before]
@@ -206,7 +206,7 @@ def test_state_survives_a_restart_and_has_one_user_at_a_time(tmp_path):
         found = second.client("dynamodb").get_item(TableName=names["CountersTable"], Key=item)
         assert found["Item"] == item
         assert second.client("s3").get_object(**place)["Body"].read() == b"kept"
-        assert len(mappings(second)) == len(template.QUEUES) + 2
+        assert len(mappings(second)) == len(template.QUEUES) + 3
 
 
 PROGRAM = """

@@ -1,6 +1,7 @@
 """Pages and markers, on every backend alike."""
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -100,7 +101,7 @@ def test_what_is_new_costs_two_reads_however_many_pages_there_are(axis):
         (43, 1, ["Query", "Query"]),
         (43, 1, ["GetItem", "GetItem"]),
         (44, 0, ["GetItem"]),
-        (20, 24, ["GetItem"] * 4 + ["Query"]),
+        (24, 20, ["GetItem"] * 4 + ["Query"]),
     ]:
         axis.rack.calls.clear()
         assert len(list(axis.history.pages(after))) == found
@@ -109,10 +110,11 @@ def test_what_is_new_costs_two_reads_however_many_pages_there_are(axis):
 
 @pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
 def test_the_newest_page_is_found_from_the_one_known(axis):
+    other = replace(axis.history, _known={})
     for number, calls in [(1, ["Query"]), (1, ["GetItem"]), (3, ["GetItem"] * 3)]:
         for new in range(1, number + 1):
             with suppress(PageTaken):
-                axis.history.put(page(new, 1))
+                other.put(page(new, 1))
         axis.rack.calls.clear()
         assert axis.history.last() == page(number, 1)
         assert axis.rack.calls == calls

@@ -1,4 +1,7 @@
+import base64
+import hmac
 import json
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 from threading import Thread
@@ -7,6 +10,7 @@ from time import time
 import jwt
 import pytest
 from chalice.app import Chalice
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
@@ -132,6 +136,7 @@ def test_who_belongs_to_no_agency(issuer, role):
 
 
 NOW = int(time())
+ARN = "arn:aws:execute-api:ap-southeast-1:123456789012:api/stage/GET/agencies/G22"
 
 
 @pytest.mark.parametrize(
@@ -184,6 +189,128 @@ def test_tokens_that_no_key_could_make_good_cost_the_issuer_nothing(issuer, wron
     with pytest.raises(Unauthorized):
         ask(issuer, token(issuer, **wrong))
     assert issuer.asked == []
+
+
+def by_hand(header, claims, sign):
+    """A token that a library would refuse to make."""
+    head, body = (
+        base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=")
+        for part in (header, claims)
+    )
+    signature = base64.urlsafe_b64encode(sign(head + b"." + body)).rstrip(b"=")
+    return "Bearer " + b".".join([head, body, signature]).decode()
+
+
+def whole(issuer):
+    return jwt.decode(token(issuer).split()[1], options={"verify_signature": False})
+
+
+@pytest.mark.parametrize("form", ["PEM", "DER"])
+@pytest.mark.parametrize("algorithm", ["HS256", "HS512"])
+def test_the_public_key_is_nobodys_secret(issuer, algorithm, form):
+    public = RSA.public_key().public_bytes(
+        getattr(serialization.Encoding, form), serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    digest = f"sha{algorithm[2:]}"
+    forged = by_hand(
+        {"alg": algorithm, "kid": "rsa"},
+        whole(issuer),
+        lambda said: hmac.new(public, said, digest).digest(),
+    )
+    with pytest.raises(Unauthorized):
+        ask(issuer, forged)
+    assert issuer.asked == []
+
+
+@pytest.mark.parametrize("algorithm", ["none", "None", "nOnE", "", None, ["ES256"], 256])
+def test_no_spelling_of_no_algorithm_is_one(issuer, algorithm):
+    with pytest.raises(Unauthorized):
+        ask(issuer, by_hand({"alg": algorithm, "kid": "ec"}, whole(issuer), lambda _said: b""))
+    assert issuer.asked == []
+
+
+def test_a_token_does_not_bring_its_own_key(issuer):
+    own = jwk(ECAlgorithm, LATER, "ec")
+    with Issuer() as thief:
+        thief.keys = [own]
+        for said in ({"jwk": own}, {"jku": thief.jwks_uri}, {"x5u": thief.jwks_uri}):
+            head = {"kid": "ec", **said}
+            forged = jwt.encode(whole(issuer), LATER, "ES256", head)
+            with pytest.raises(Unauthorized):
+                ask(issuer, f"Bearer {forged}")
+        assert thief.asked == []
+
+
+def test_what_a_token_calls_critical_is_not_passed_over(issuer):
+    with pytest.raises(Unauthorized):
+        ask(issuer, "Bearer " + jwt.encode(whole(issuer), EC, "ES256", {
+            "kid": "ec", "crit": ["demo"], "demo": 1,
+        }))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        pytest.param({"aud": ["another", "lien-thong"]}, id="a list of other audiences"),
+        pytest.param({"exp": "tomorrow"}, id="an end that is no number"),
+        pytest.param({"exp": 1e400}, id="an end that is never"),
+        pytest.param({"nbf": [1]}, id="a beginning that is no number"),
+        pytest.param({"sub": {"a": 1}}, id="a subject that is no text"),
+        pytest.param({"iat": "yesterday"}, id="made at no time"),
+    ],
+)
+def test_a_signed_token_that_makes_no_sense(issuer, claims):
+    def sign(said):
+        return ECAlgorithm(ECAlgorithm.SHA256).sign(said, EC)
+
+    with pytest.raises(Unauthorized):
+        ask(issuer, by_hand({"alg": "ES256", "kid": "ec"}, whole(issuer) | claims, sign))
+
+
+def test_a_withdrawn_key_is_soon_trusted_no_more(issuer):
+    assert ask(issuer, token(issuer)).subject == "7d0f"
+    issuer.keys = [jwk(ECAlgorithm, LATER, "later")]
+    identity._keys(issuer.url).jwk_set_cache.jwk_set_with_timestamp.timestamp -= identity.KEYS_S + 1
+    with pytest.raises(Unauthorized):
+        ask(issuer, token(issuer))
+    assert ask(issuer, token(issuer, LATER, kid="later")).subject == "7d0f"
+
+
+@pytest.mark.parametrize(("late_s", "let_in"), [(55, True), (65, False)])
+def test_clocks_may_differ_by_a_minute(issuer, late_s, let_in):
+    now = int(time())
+    for claims in ({"exp": now - late_s}, {"iat": now + late_s}, {"nbf": now + late_s}):
+        if let_in:
+            assert ask(issuer, token(issuer, **claims)).subject == "7d0f"
+        else:
+            with pytest.raises(Unauthorized):
+                ask(issuer, token(issuer, **claims))
+
+
+@pytest.mark.parametrize(
+    ("claims", "at"),
+    [
+        pytest.param({"auth_time": NOW - 600}, NOW - 600, id="a person says when"),
+        pytest.param({"auth_time": NOW - 600.5}, NOW - 601, id="to the fraction of a second"),
+        pytest.param({}, None, id="a person who does not say"),
+        pytest.param({"auth_time": NOW + 3_600}, None, id="a login that is yet to come"),
+        pytest.param({"auth_time": str(NOW)}, None, id="no number"),
+        pytest.param({"auth_time": True}, None, id="neither is this"),
+        pytest.param({"auth_time": 1e300}, None, id="no moment"),
+        pytest.param({"role": "system", "iat": NOW - 60}, NOW - 60, id="a system: by its token"),
+        pytest.param({"role": "system", "drop": ("iat",)}, None, id="which may not say"),
+    ],
+)
+def test_when_the_caller_logged_in(issuer, monkeypatch, claims, at):
+    caller = ask(issuer, token(issuer, **claims))
+    monkeypatch.setattr(identity, "authenticate", lambda *_: caller)
+    monkeypatch.setattr(
+        identity.runtime, "settings", lambda: type("S", (), {"issuer": "", "audience": ""})
+    )
+    event = {"type": "TOKEN", "authorizationToken": "", "methodArn": ARN}
+    verdict = identity.authorize(event, None)
+    travelled = caller_of(verdict["context"] | {"principalId": "7d0f"}).authenticated_at
+    assert travelled == (None if at is None else datetime.fromtimestamp(at, UTC))
 
 
 def test_a_token_altered_on_the_way(issuer):
@@ -267,13 +394,12 @@ def test_the_verdict_is_not_bound_to_the_route_it_was_asked_at(issuer, monkeypat
     monkeypatch.setenv("AUDIENCE", AUDIENCE)
     monkeypatch.setenv("STAGE", "test")
     runtime.settings.cache_clear()
-    arn = "arn:aws:execute-api:ap-southeast-1:123456789012:api/stage/GET/agencies/G22"
-    event = {"type": "TOKEN", "authorizationToken": token(issuer), "methodArn": arn}
+    event = {"type": "TOKEN", "authorizationToken": token(issuer), "methodArn": ARN}
     verdict = identity.authorize(event, None)
     runtime.settings.cache_clear()
     (statement,) = verdict["policyDocument"]["Statement"]
     assert statement["Effect"] == "Allow"
-    assert statement["Resource"] == [arn.removesuffix("/GET/agencies/G22") + "/*/*"]
+    assert statement["Resource"] == [ARN.removesuffix("/GET/agencies/G22") + "/*/*"]
     expected = Caller(subject="7d0f", role="officer", agency="G22", assurance=2)
     assert caller_of(verdict["context"] | {"principalId": verdict["principalId"]}) == expected
     assert all(isinstance(value, str) for value in verdict["context"].values())

@@ -130,6 +130,12 @@ def heap(size: str) -> Response:
     return ok({"query": routes.query(), "heap": '"' * int(size)})
 
 
+@routes.delete("/lamps", allow={"officer", "system"}, step_up=True)
+def smash() -> Response:
+    """Do what cannot be undone."""
+    return ok({})
+
+
 @routes.get("/callers", allow=PUBLIC)
 def who() -> Response:
     """Say who asks, on a route where nobody is asked."""
@@ -350,6 +356,40 @@ class TestDoors:
         answer = put({"colour": "red"}, gateway=nobody)
         assert (answer.status, answer.json["code"]) == (401, "unauthenticated")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+    @pytest.mark.parametrize(
+        ("changes", "status"),
+        [
+            pytest.param({}, 200, id="just now"),
+            pytest.param({"authenticated": -890}, 200, id="a quarter of an hour ago"),
+            pytest.param({"authenticated": -910}, 401, id="longer ago"),
+            pytest.param({"authenticated": None}, 401, id="nobody says when"),
+            pytest.param({"assurance": "1"}, 401, id="not surely enough"),
+            pytest.param({"assurance": "3"}, 200, id="more surely than needed"),
+            pytest.param({"role": "system", "assurance": "0"}, 200, id="a system has no level"),
+            pytest.param({"role": "system", "authenticated": -910}, 401, id="but an old token"),
+            pytest.param({"role": "citizen", "authenticated": None}, 403, id="roles come first"),
+        ],
+    )
+    def test_what_cannot_be_undone_needs_a_recent_login(self, changes, status):
+        context = caller("officer", agency="G22") | changes
+        age = context.pop("authenticated")
+        if isinstance(age, int):
+            context["authenticated"] = str(int(runtime.now().timestamp()) + age)
+        elif age:
+            context["authenticated"] = age
+        answer = Gateway(app, context).call("DELETE", "/lamps")
+        assert answer.status == status
+        if status == 401:
+            assert answer.json["code"] == "step-up-required"
+            assert (answer.json["max_age"], answer.json["acr_values"]) == (900, "2")
+            assert answer.headers["WWW-Authenticate"] == (
+                'Bearer error="insufficient_user_authentication", max_age="900", acr_values="2"'
+            )
+
+    def test_nobody_who_is_unknown_can_log_in_again(self):
+        with pytest.raises(ValueError, match="log in again"):
+            Resource("x").get("/x", allow=PUBLIC, step_up=True)
 
     def test_nobody_is_nobody(self):
         assert nobody.call("GET", "/callers").status == 401

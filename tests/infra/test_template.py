@@ -11,6 +11,7 @@ from infra import template
 from infra.grants import GRANTS
 
 APPEND_ONLY = {"EventsTable", "HistoryTable", "PositionsTable"}
+UNSAVED = {"EpochKeysTable"}
 
 
 def function(name: str) -> dict[str, Any]:
@@ -33,9 +34,12 @@ def chalice() -> dict[str, Any]:
         "Authorize",
         "Sequence",
         "Project",
+        "Seal",
         "React",
         "Deliver",
         "Notify",
+        "Pay",
+        "Erase",
         "Intake",
     ]
     return {
@@ -96,7 +100,7 @@ def test_functions_and_grants_must_agree(chalice, change):
 
 def test_every_mapping_answers_for_single_records(built):
     mappings = of_type(built, "AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == 8
+    assert len(mappings) == 12
     for mapping in mappings.values():
         assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -138,8 +142,9 @@ def test_every_place_for_poison_has_an_alarm(built):
 
 
 def test_what_a_worker_logs_for_a_person_has_an_alarm(built):
-    telling = "contexts/dossiers/notices/notify"
-    sources = [Path(f"chalicelib/{name}.py") for name in ("workers", "correspondence", telling)]
+    telling, asking = "contexts/dossiers/notices/notify", "contexts/payments/asking"
+    names = ("workers", "correspondence", telling, asking)
+    sources = [Path(f"chalicelib/{name}.py") for name in names]
     said = "".join(source.read_text(encoding="utf-8") for source in sources)
     filters = of_type(built, "AWS::Logs::MetricFilter")
     watched = {
@@ -166,9 +171,46 @@ def test_what_waits_too_long_or_is_too_much_has_an_alarm(built):
         assert alarm["TreatMissingData"] == "breaching"
 
 
+def test_proof_that_is_late_has_an_alarm(built):
+    measured = Path("chalicelib/workers.py").read_text(encoding="utf-8")
+    watched = {
+        alarm["MetricName"]: alarm
+        for alarm in of_type(built, "AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "LienThong/Proof"
+    }
+    assert watched.keys() == {"UnpublishedAge", "WitnessAge", "TimeStampAge"}
+    for name, alarm in watched.items():
+        assert f'add_metric("{name}"' in measured
+        assert alarm["Dimensions"] == [{"Name": "service", "Value": "seal"}]
+        assert alarm["Threshold"] == {"Ref": "ProofDelaySeconds"}
+        assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_only_the_sealer_signs_and_nobody_removes_what_is_sealed(built):
+    signers = {
+        name for name, granted in GRANTS.items() for s in granted if "kms:Sign" in s["Action"]
+    }
+    assert signers == {"Seal"}
+    key = built["Resources"]["LogKey"]["Properties"]
+    assert (key["KeySpec"], key["KeyUsage"]) == ("ECC_NIST_EDWARDS25519", "SIGN_VERIFY")
+    for name in template.FUNCTIONS:
+        allowed = {
+            resource["Fn::Sub"]
+            for s in statements(built, name)
+            if s["Effect"] == "Allow" and "s3:DeleteObject" in s["Action"]
+            for resource in s["Resource"]
+            if named(resource) == "LogBucket"
+        }
+        kept = {"${LogBucket.Arn}/tile/*.p/*", "${LogBucket.Arn}/staging/*"}
+        assert allowed == (kept if name == "Seal" else set())
+        denied = [s for s in statements(built, name) if s["Effect"] == "Deny"]
+        actions = {a for s in denied for a in s["Action"] if "LogTable" in json.dumps(s)}
+        assert {"dynamodb:UpdateItem", "dynamodb:DeleteItem"} <= actions
+
+
 def test_a_wake_up_is_hidden_at_least_as_long_as_its_worker_may_run(built):
     limits = dict.fromkeys(template.DOORBELLS, 60)
-    limits |= {"Deliver": 120, "Notify": 120, "Intake": 300}
+    limits |= {"Deliver": 120, "Seal": 120, "Notify": 120, "Pay": 120, "Intake": 300}
     for name, seconds in limits.items():
         queue = built["Resources"][f"{name}Queue"]["Properties"]
         assert queue["VisibilityTimeout"] >= seconds
@@ -176,7 +218,13 @@ def test_a_wake_up_is_hidden_at_least_as_long_as_its_worker_may_run(built):
 
 def test_the_schedule_rings_every_doorbell_each_time_anew(built):
     rules = of_type(built, "AWS::Events::Rule")
-    targets = rules["MinuteRule"]["Targets"]
+    targets = [
+        target
+        for rule in rules.values()
+        if rule["ScheduleExpression"] == "rate(1 minute)"
+        for target in rule["Targets"]
+    ]
+    assert all(len(rule["Targets"]) <= 5 for rule in rules.values())
     assert {named(t["Arn"]) for t in targets} == {f"{n}Queue" for n in template.DOORBELLS}
     for target in [t for rule in rules.values() for t in rule["Targets"]]:
         assert "Input" not in target, "a constant text is dropped as a repeat"
@@ -241,6 +289,28 @@ def test_only_the_sequencer_writes_history():
     assert writers == {"Sequence"}
 
 
+@pytest.mark.parametrize("table", ["SubjectKeysTable", "EpochKeysTable"])
+def test_only_one_function_destroys_keys_of_persons(table):
+    destroying = {f"dynamodb:{action}" for action in ("UpdateItem", "DeleteItem", "BatchWriteItem")}
+    may = {
+        name
+        for name, granted in GRANTS.items()
+        for s in granted
+        if table in map(named, s["Resource"]) and destroying & set(s["Action"])
+    }
+    assert may == {"Erase"}
+
+
+def test_only_one_function_deletes_what_is_kept():
+    may = {
+        name
+        for name, granted in GRANTS.items()
+        for s in granted
+        if "s3:DeleteObjectVersion" in s["Action"]
+    }
+    assert may == {"Erase"}
+
+
 def test_the_authorizer_may_only_log():
     assert GRANTS["Authorize"] == []
 
@@ -249,7 +319,9 @@ def test_every_table_can_be_restored_and_is_kept(built):
     for name, table in of_type(built, "AWS::DynamoDB::Table").items():
         recovery = table["PointInTimeRecoverySpecification"]
         days = 1 if name == "SubjectKeysTable" else 35
-        assert recovery == {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": days}
+        on = {"PointInTimeRecoveryEnabled": True, "RecoveryPeriodInDays": days}
+        # What wraps the keys of persons must die when it is deleted.
+        assert recovery == ({"PointInTimeRecoveryEnabled": False} if name in UNSAVED else on)
         assert table["SSESpecification"] == {"SSEEnabled": True}
         assert table["BillingMode"] == "PAY_PER_REQUEST"
         assert built["Resources"][name]["UpdateReplacePolicy"] == "Retain"
@@ -281,6 +353,8 @@ def test_staging_forgets_within_a_day_and_content_keeps_versions(built):
     rule = buckets["StagingBucket"]["LifecycleConfiguration"]["Rules"][0]
     assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", 1)
     assert buckets["ContentBucket"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert buckets["LogBucket"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    assert buckets["LogBucket"]["ObjectLockEnabled"] is True
     for bucket in buckets.values():
         assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
         assert len(bucket["PublicAccessBlockConfiguration"]) == 4
@@ -335,3 +409,37 @@ def test_a_browsers_question_is_answered_where_there_is_an_answer():
     }
     api = {"Properties": {"DefinitionBody": {"paths": paths}}}
     assert template.preflights({"Resources": {"RestAPI": api}}) == {"/public": headers}
+
+
+def alarms(built: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return of_type(built, "AWS::CloudWatch::Alarm")
+
+
+def test_the_runbook_has_a_section_for_each_alarm_and_for_nothing_else(built):
+    text = (Path(__file__).resolve().parents[2] / "docs" / "runbook.md").read_text()
+    sections = re.findall(r"^## (\w+)\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert sorted(name for name, _ in sections) == sorted(alarms(built))
+    for name, section in sections:
+        said = re.findall(r"^- \*\*(.+?):\*\* \S", section, re.MULTILINE)
+        assert said == ["Means", "Look", "Do", "Over when"], name
+        description = alarms(built)[name]["AlarmDescription"]
+        assert description.endswith(f"docs/runbook.md#{name.lower()}")
+
+
+def test_the_dashboard_shows_every_alarm_function_queue_and_table(built):
+    [dashboard] = of_type(built, "AWS::CloudWatch::Dashboard").values()
+    text = dashboard["DashboardBody"]["Fn::Sub"]
+    for name in re.findall(r"\$\{(\w+)(?:\.\w+)?\}", text):
+        assert name in built["Resources"], name
+    first, *charts = json.loads(text)["widgets"]
+    assert first["properties"]["alarms"] == [f"${{{name}.Arn}}" for name in alarms(built)]
+    drawn = [metric for chart in charts for metric in chart["properties"]["metrics"]]
+    named = {metric[-1]["label"] for metric in drawn if isinstance(metric[-1], dict)}
+    assert named == {*template.FUNCTIONS, *template.QUEUES, *template.TABLES}
+    # Every figure that has an alarm can be looked at.
+    measured = {(metric[0], metric[1]) for metric in drawn}
+    for name, alarm in alarms(built).items():
+        if alarm["Namespace"] != "AWS/SQS":
+            assert (alarm["Namespace"], alarm["MetricName"]) in measured, name
+    places = [(c["x"], c["y"]) for c in (first, *charts)]
+    assert len(set(places)) == len(places)

@@ -22,16 +22,22 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(scope="session")
-def journey(tmp_path_factory):
-    """The deployed system; each test makes agencies of its own, so none sees another's."""
+def journey(request, tmp_path_factory):
+    """The deployed system; each test makes agencies of its own, so none sees another's.
+
+    Infra's `permissions` watches which rights are asked for, or takes one away.
+    """
+    watch = request.config.pluginmanager.get_plugin("permissions")
     folder = tmp_path_factory.mktemp("issuer")
     with (
         LocalIssuer(folder) as issuer,
-        LocalStack(report=lambda _line: None) as stack,
+        LocalStack(report=lambda _line: None, asked=watch and watch.file) as stack,
         ExitStack() as agencies,
     ):
         stack.client("ses").verify_email_identity(EmailAddress=SENDER)
         stack.deploy(Issuer=issuer.url, Dossiers=json.dumps({"email_from": SENDER}))
+        if watch:
+            watch.deployed(stack)
 
         def token(role, agency):
             return issuer.token(f"demo-{role}-{agency}", role, agency)

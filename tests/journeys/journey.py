@@ -200,7 +200,8 @@ class Journey:
         assert self.settled() == before
         assert self.objects("Content").keys() == kept
         # What was printed for a reader is lent from there, for a day at most.
-        assert [key for key in self.objects("Staging") if not key.startswith("forms/")] == []
+        lent = ("forms/", "receipts/")
+        assert [key for key in self.objects("Staging") if not key.startswith(lent)] == []
 
     @contextmanager
     def deaf(self, mapping):

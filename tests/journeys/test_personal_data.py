@@ -1,9 +1,15 @@
-"""A clerk's contact travels to whom it may concern and is readable nowhere on the way."""
+"""A clerk's contact travels unread; an applicant sees who read about them, and is forgotten."""
+
+import json
+from copy import copy
 
 from journeys.journey import edxml_status, id_of, reference, until
+from journeys.test_one_dossier import MARKERS as APPLICANT
+from journeys.test_one_dossier import Case
 
 from chalicelib.contexts.documents.edxml.model import StaffContact as EdxmlContact
 from infra import template
+from infra.api import Api
 
 NAME, MAIL = "Marker Clerk 7f3a", "marker-7f3a@example.org"
 REPORTER = "Marker Reporter 7f3b"
@@ -60,3 +66,43 @@ def wake_ups(journey, agency):
     )
     found = repr(answer.get("Messages"))
     return found if agency.code in found else None
+
+
+def test_an_applicant_sees_who_read_about_them_and_is_forgotten(journey):
+    def token(role, agency):
+        return journey.issuer.token(f"demo-forgotten-{role}-{agency}", role, agency)
+
+    theirs = copy(journey)
+    theirs.api = Api(journey.stack.api_url, token)
+    case = Case(theirs)
+    case.work("acceptance")
+    officer = {"role": "officer", "agency": case.desk.code}
+    assert case.ask("GET", case.path, **officer).body["applicant"]["name"] in APPLICANT
+    [told] = case.ask("GET", "/my/accesses").body["items"]
+    assert (told["by_agency"], told["what"]) == (case.desk.code, case.path)
+
+    def files():
+        return [key for key in journey.objects("Content") if key.startswith("components/")]
+
+    before = files()
+    case.ask("PUT", "/my/erasure", {"reason": "Demo: no longer needed"})
+    subject = case.ask("GET", "/my/erasure").body["subject"]
+    assert [key for key in before if f"/{subject}/" in key]
+    asked = f"/subjects/{subject}/erasure"
+    case.ask("PUT", f"{asked}/approval", role="administrator")
+    journey.settled()
+    journey.stack.ring("schedule", "Erase")
+
+    def status():
+        return case.ask("GET", asked, role="auditor").body["status"] == "erased"
+
+    until("the erasure", status)
+    assert set(files()) == {key for key in before if f"/{subject}/" not in key}
+    journey.settled()
+    export = case.ask("GET", "/history/export/1", role="auditor").body
+    told = [json.loads(line) for line in journey.fetch(export["url"]).splitlines()]
+    assert told[0]["lienthongposition"] == 1
+    stream = journey.api.call("GET", f"/history/streams/subject-{subject}", role="auditor").body
+    assert [event["type"].partition(".")[2] for event in stream["items"]] == [
+        "erasure_requested", "erasure_approved", "erased",
+    ]  # fmt: skip

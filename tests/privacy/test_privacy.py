@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import boto3
@@ -17,7 +18,7 @@ from shelves import REGION, moto_rack
 
 from chalicelib.eventstore.store import EventStore
 from chalicelib.kernel import Event
-from chalicelib.privacy.keys import CACHE_S, KeyRing, Vault
+from chalicelib.privacy.keys import CACHE_S, KeyRing, Vault, _month_before
 from chalicelib.privacy.personal import Erased, Personal
 
 # Demo data: nobody's name.
@@ -39,16 +40,18 @@ class World:
         self.axis = axis
         self.kms = boto3.client("kms", region_name=REGION)
         self.master = self.kms.create_key()["KeyMetadata"]["KeyId"]
-        self.table = axis.table("SubjectKeys")
-        self.now = 0.0
+        self.table, self.epochs = axis.table("SubjectKeys"), axis.table("EpochKeys")
+        self.now, self.today = 0.0, datetime(2026, 11, 22, tzinfo=UTC)
 
     def process(self) -> KeyRing:
         """The keys as a process of its own knows them."""
-        return KeyRing(self.axis.dynamodb, self.kms, self.table, self.master, lambda: self.now)
+        aws = self.axis.dynamodb, self.kms
+        epochs = KeyRing(*aws, self.epochs, self.master, lambda: self.now)
+        return KeyRing(*aws, self.table, self.master, lambda: self.now, epochs, lambda: self.today)
 
     def erase(self, subject: str) -> None:
         """Forget a person."""
-        self.axis.dynamodb.delete_item(TableName=self.table, Key={"subject": {"S": subject}})
+        self.process().forget(subject)
 
     def item(self, subject: str) -> dict[str, Any]:
         """A person's key as stored."""
@@ -140,6 +143,9 @@ def test_no_changed_bit_goes_unnoticed(data, at, bit):
         def key(self, _subject, *, create=True):
             return bytes(32)
 
+        def renewed(self, _subject):
+            return False
+
     vault = Vault(Ring())
     sealed = vault.seal_bytes("person-1", WHERE, data)
     assert vault.open_bytes("person-1", WHERE, sealed) == data
@@ -161,9 +167,11 @@ def test_a_forgotten_person_cannot_be_read(world, applied):
 def test_a_key_made_after_forgetting_opens_nothing_from_before(world, applied):
     world.erase("person-1")
     vault = Vault(world.process())
-    vault.seal("person-1", "dossier-9@1", b"new")
-    with pytest.raises(InvalidTag):
-        applied.name.open(vault.open)
+    new = vault.seal("person-1", "dossier-9@1", b"new")
+    for process in (vault, Vault(world.process())):
+        assert process.open("person-1", "dossier-9@1", new) == b"new"
+        with pytest.raises(Erased):
+            applied.name.open(process.open)
 
 
 def test_plain_keys_live_five_minutes_at_most(world):
@@ -210,13 +218,94 @@ def test_two_that_make_a_key_at_once_agree(world):
 def test_a_key_is_wrapped_for_its_person_alone(world):
     plain = world.process().key("person-1")
     item = world.item("person-1")
-    assert item.keys() == {"subject", "wrapped"}
+    assert item.keys() == {"subject", "wrapped", "epoch"}
     assert plain not in item["wrapped"]["B"]
 
     # An intruder puts one person's key under another's name.
     forged = item | {"subject": {"S": "person-2"}}
     world.axis.dynamodb.put_item(TableName=world.table, Item=forged)
-    with pytest.raises(ClientError, match="InvalidCiphertext"):
+    with pytest.raises(InvalidTag):
         world.process().key("person-2")
+    # The epoch's own key is wrapped for that epoch alone, by KMS.
+    [epoch] = world.axis.dynamodb.scan(TableName=world.epochs)["Items"]
     with pytest.raises(ClientError, match="InvalidCiphertext"):
-        world.kms.decrypt(KeyId=world.master, CiphertextBlob=item["wrapped"]["B"])
+        world.kms.decrypt(KeyId=world.master, CiphertextBlob=epoch["wrapped"]["B"])
+
+
+# Epochs: what a backup holds dies too.
+
+
+def never():
+    return False
+
+
+def test_a_backup_of_a_key_dies_with_its_epoch(world, applied):
+    backup = world.item("person-1")
+    world.process().key("person-2")
+    world.erase("person-1")
+    key = world.process().key("person-2")
+    for month in (12, 13, 14):
+        world.today = datetime(2026 + (month > 12), (month - 1) % 12 + 1, 3, tzinfo=UTC)
+        world.process().key(f"person-of-{month}")
+        renewed = world.process().renew(never)
+        # The last month's keys are let be: somebody may be wrapping under it at this moment.
+        assert renewed == (0 if month == 12 else 1)
+    assert world.item("person-2")["epoch"]["S"] == "2027-01"
+    assert world.process().key("person-2") == key
+
+    world.axis.dynamodb.put_item(TableName=world.table, Item=backup)
+    with pytest.raises(Erased, match="2026-11"):
+        applied.name.open(Vault(world.process()).open)
+
+
+def test_an_epoch_lives_until_nothing_is_wrapped_under_it(world):
+    keys = {f"person-{n}": world.process().key(f"person-{n}") for n in range(5)}
+    world.erase("person-4")
+    world.today = datetime(2027, 3, 1, tzinfo=UTC)
+    left = [False, False, True]
+    assert world.process().renew(lambda: left.pop(0)) == 2
+    assert world.process().epochs.subjects() == ["2026-11", "2027-03"]
+    assert world.process().renew(never) == 2
+    assert world.process().epochs.subjects() == ["2027-03"]
+    assert world.process().renew(never) == 0
+    assert {name: world.process().key(name) for name in keys if name != "person-4"} == {
+        name: key for name, key in keys.items() if name != "person-4"
+    }
+    with pytest.raises(Erased):
+        world.process().key("person-4", create=False)
+
+
+def test_whoever_is_forgotten_while_keys_are_wrapped_anew_stays_forgotten(world):
+    world.process().key("person-1")
+    world.today = datetime(2027, 3, 1, tzinfo=UTC)
+    forget = once(lambda: world.erase("person-1"), lambda params, **_: b":new" in params["body"])
+    world.axis.listen("before-call.dynamodb.UpdateItem", forget)
+    assert world.process().renew(never) == 0
+    with pytest.raises(Erased):
+        world.process().key("person-1", create=False)
+
+
+def test_a_key_from_before_there_were_epochs_is_still_read(world):
+    old = KeyRing(world.axis.dynamodb, world.kms, world.table, world.master)
+    key = old.key("person-1")
+    assert world.process().key("person-1", create=False) == key
+    world.process().key("person-2")
+    world.today = datetime(2027, 3, 1, tzinfo=UTC)
+    assert world.process().renew(never) == 2
+    assert world.process().key("person-1", create=False) == key
+
+
+@pytest.mark.parametrize(
+    ("month", "before"), [("2026-11", "2026-10"), ("2027-01", "2026-12"), ("2026-12", "2026-11")]
+)
+def test_the_month_before(month, before):
+    assert _month_before(month) == before
+
+
+def test_it_is_known_that_there_was_a_key(world):
+    assert not world.process().known("person-1")
+    world.process().key("person-1")
+    assert world.process().known("person-1")
+    world.erase("person-1")
+    assert world.process().known("person-1")
+    assert world.item("person-1").keys() == {"subject", "erased_at"}

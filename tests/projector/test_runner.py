@@ -75,7 +75,7 @@ def follow(axis, *projections, guard=nullcontext, **how):
 
 @pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
 def test_all_that_stand_at_one_position_are_fed_in_one_go(axis):
-    """The calls of a run: positions, page, commits, rows, rows written, no more pages, positions."""
+    """The calls: positions, page, commits, rows; rows written, no more pages, positions."""
     axis.happen("ballot-1", OPENED)
     follow(axis, boxes, tally)
     axis.happen("ballot-1", vote("a"), vote("b"))

@@ -45,6 +45,7 @@ def at_once(world):
     must(len(voters) == len(set(voters)) == WRITERS, "no writer's commit is lost")
     assert sorted(answer.number for answer in done) == list(range(1, WRITERS + 1))
     world.sequence(*world.unannounced())
+    world.project()
     world.check()
 
 

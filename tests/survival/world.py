@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 from uuid import uuid4
 
-import boto3
+import contract
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from deployed import on_moto
 from faults import Died
@@ -93,6 +93,7 @@ class System:
         except Refused as refusal:
             self.refused.append(refusal.code)
             return 401
+        contract.check_letter(headers, post.body)
         message = Got(
             headers["lienthong-lane"],
             int(headers["lienthong-sequence"]),
@@ -386,11 +387,11 @@ class World:
         facts = Counter(
             (data["type"], commit.stream) for commit in commits for data in commit.data()
         )
-        orders = Counter(
-            (data.get("change"), commit.stream)
+        revocations = Counter(
+            (data["type"], commit.stream)
             for commit in commits
             for data in commit.data()
-            if data["type"] == "copy.change_ordered"
+            if data.get("change") == "revocation"
         )
         for commit in commits:
             for data in commit.data():
@@ -403,9 +404,9 @@ class World:
                     for code in data["receivers"]:
                         copy = f"copy-{data['document']}.{code}"
                         gone = any(facts[f"copy.{how}", copy] for how in _GONE)
-                        ordered = orders["revocation", copy]
+                        ordered = revocations["copy.change_ordered", copy]
                         # Who refused to give it back may be ordered to do so again.
-                        kept = facts["copy.change_refused", copy]
+                        kept = revocations["copy.change_refused", copy]
                         must(ordered <= 1 + kept, "an order comes again only to who refused it")
                         must(ordered or gone, "every order is carried out")
 
@@ -421,9 +422,17 @@ class World:
             found = _rows(projection, live, stored)
             must(found == rows, f"every view equals a clean fold: {projection.name}")
 
-    def rows(self, projection: Projection[Any], generation: int) -> dict[str, tuple[int, Any]]:
-        """What a generation of a view holds: each row with its position."""
-        return _rows(projection, generation, self.items("views"))
+    def rows(
+        self,
+        projection: Projection[Any],
+        generation: int,
+        stored: list[dict[str, Any]] | None = None,
+    ) -> dict[str, tuple[int, Any]]:
+        """What a generation of a view holds: each row with its position.
+
+        `stored` is the views' table, where it has been read before.
+        """
+        return _rows(projection, generation, stored or self.items("views"))
 
     def _check_lanes(self, commits: list[Commit], *, drained: bool, cases: bool) -> None:
         wanted: dict[str, list[str]] = {}
@@ -548,7 +557,7 @@ def world(**environment: str) -> Iterator[World]:
     with ExitStack() as stack:
         stack.enter_context(on_moto())
         agency = stack.enter_context(receiver())
-        sqs, urls = boto3.client("sqs"), {}
+        sqs, urls = runtime.client("sqs"), {}
         for name in template.QUEUES:
             made = sqs.create_queue(QueueName=f"{name}.fifo", Attributes={"FifoQueue": "true"})
             urls[f"{name.upper()}_QUEUE_URL"] = made["QueueUrl"]

@@ -15,6 +15,7 @@ from chalicelib.contexts.dossiers.domain.component import (
 from chalicelib.contexts.dossiers.domain.events import FileRef
 from chalicelib.handle import handle
 from chalicelib.http.resource import Resource, accepted, created, ok
+from chalicelib.privacy.opened import note
 from chalicelib.working_time import HANOI
 
 routes = Resource(__name__)
@@ -49,6 +50,7 @@ def see_component(component_id: str) -> Response:
     mine = said and filing.uploader(caller) in {said.agency, said.subject}
     if said is None or not mine:
         raise ComponentNotKept
+    note(said.subject)
     day = runtime.now().astimezone(HANOI).date()
     data = said.model_dump(mode="json", include={"component", "code", "agency", "expires_on"})
     link = files.link(said.file, filing.folder(said.subject), said.code)

@@ -152,7 +152,7 @@ def extend_deadline(dossier_id: str) -> Response:
     return _do(ExtendDeadline, dossier_id, routes.json(Extension))
 
 
-@routes.put("/dossiers/{dossier_id}/withdrawal/approval", allow=DESK)
+@routes.put("/dossiers/{dossier_id}/withdrawal/approval", allow=DESK, step_up=True)
 def approve_withdrawal(dossier_id: str) -> Response:
     """Give the dossier back. 202."""
     return _do(ApproveWithdrawal, dossier_id)

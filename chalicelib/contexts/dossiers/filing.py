@@ -1,11 +1,12 @@
 """How dossiers come in, and what is handed in to them: looked up, checked, kept, decided."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import date
 from typing import Any, NamedTuple, TypeVar
 
 from chalicelib import files, runtime
+from chalicelib.content_types import HEAD_BYTES, refuse_another_type
 from chalicelib.contexts.dossiers import codes
 from chalicelib.contexts.dossiers.asked import Handed, NewDossier, NewResult, Supplement
 from chalicelib.contexts.dossiers.configured import terms
@@ -189,7 +190,8 @@ def arriving(
     The uploads are gone afterwards, unless one of them was missing.
 
     Raises:
-        ComponentTooLarge, AttachmentNotArrived, AttachmentDigestMismatch: nothing is kept.
+        ComponentTooLarge, AttachmentNotArrived, AttachmentDigestMismatch, AttachmentTypeWrong:
+            nothing is kept.
     """
     uploads = [file for _, file in new]
     try:
@@ -199,6 +201,9 @@ def arriving(
         needed = check(runtime.event_store(), decider, id_, command)
         if needed:
             files.check_arrived(owner, uploads, [field for field, _ in new])
+            for field, file in new:
+                with closing(files.open_staged(owner, file.sha256)) as content:
+                    refuse_another_type("", file.media_type, content.read(HEAD_BYTES), field)
             files.adopt(owner, uploads, folder(subject))
         yield needed
     except files.AttachmentNotArrived:

@@ -1,7 +1,8 @@
 """What the national portal hears of dossiers that are kept here. Pure.
 
-Each time a dossier's portal state (TrangThaiHoSo) changes, the portal's agency is told, in the form
-of `portal_form`. What another system keeps is told here, not by us.
+Each time a dossier's portal state (TrangThaiHoSo) or its appointment (NgayHenTra) changes, the
+portal's agency is told, in the form of `portal_form`. What another system keeps is told here, not
+by us.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from chalicelib.contexts.dossiers.domain.events import (
     APPLICANT_KINDS,
     CHANNELS,
     COLLECTED,
+    NEW_APPOINTMENT,
     PORTAL,
     RETURN_MEANS,
     Answers,
@@ -58,10 +60,11 @@ class Opened(Value):
 
 
 def route(event: AnyDossierEvent, portal: str) -> Iterable[Notice]:
-    """The portal's agency, if there is one, hears of an event that changed the portal's state."""
+    """The portal's agency, if there is one, hears of an event that changed what it shows."""
     if not portal or isinstance(event, DossierStateAdopted):
         return
-    if PORTAL.get(event.status) != PORTAL.get(event.before):
+    moved = isinstance(event, NEW_APPOINTMENT)
+    if moved or PORTAL.get(event.status) != PORTAL.get(event.before):
         yield Notice(agency=portal, case=event.dossier)
 
 

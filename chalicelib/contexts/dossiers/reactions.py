@@ -1,10 +1,11 @@
-"""What follows in dossiers: from their own events, and from documents that answer theirs. Pure."""
+"""What follows in dossiers: from their own events, from answers to theirs, from payments. Pure."""
 
 from collections.abc import Iterable
 from typing import Any
 
 from chalicelib.contexts.documents.domain.events import DocumentSent
 from chalicelib.contexts.dossiers.domain.commands import (
+    FulfilObligation,
     Limits,
     NoteApologyDrafted,
     NoteConsultationAnswer,
@@ -24,16 +25,23 @@ from chalicelib.contexts.dossiers.domain.events import (
     DossierConsultationRequested,
 )
 from chalicelib.contexts.dossiers.projections.which_dossiers_fall_due import Watched
+from chalicelib.contexts.payments.domain.events import PaymentPaid
 from chalicelib.kernel import Command, Decider, Origin
 from chalicelib.working_time import Calendar
 
-EVENTS = DossierComponentReused | DossierConsultationRequested | DocumentSent | ConsultationAnswered
+EVENTS = (
+    DossierComponentReused
+    | DossierConsultationRequested
+    | DocumentSent
+    | ConsultationAnswered
+    | PaymentPaid
+)
 
 
 def react(
     event: EVENTS, origin: Origin, calendar: Calendar, limits: Limits
 ) -> Iterable[tuple[Decider[Any, Any, Any], str, Command]]:
-    """A question waits for its answers; an answer moves its dossier; a reuse is noted."""
+    """A question waits for answers; an answer or a payment moves its dossier; a reuse is noted."""
     match event:
         case DossierComponentReused():
             note = NoteReuse(origin=origin, dossier=event.dossier)
@@ -69,6 +77,17 @@ def react(
                 answer=event.answer,
             )
             yield dossier, event.dossier, answered
+        case PaymentPaid() if event.dossier:
+            fulfilled = FulfilObligation(
+                origin=origin,
+                dossier=event.dossier,
+                calendar=calendar,
+                limits=limits,
+                obligation=event.obligation,
+                means="online",
+                reference=event.payment,
+            )
+            yield dossier, event.dossier, fulfilled
 
 
 def fall_due(

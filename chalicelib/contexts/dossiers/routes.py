@@ -10,6 +10,7 @@ from chalicelib.contexts.dossiers.domain.commands import RequestWithdrawal
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown, KeptElsewhere
 from chalicelib.contexts.dossiers.shown import closed, files_of, opened, shown
 from chalicelib.http.resource import Resource, accepted, created, ok
+from chalicelib.privacy.opened import note
 
 routes = Resource(__name__)
 
@@ -57,6 +58,7 @@ def fetch_component(dossier_id: str, sha256: str) -> Response:
     name, file = files_of(found).get(sha256, ("", None))
     if file is None:
         raise DossierUnknown("The dossier has no such file", field="sha256")
+    note(found.subject)
     return ok(file.model_dump() | files.link(file, filing.folder(found.subject), name))
 
 

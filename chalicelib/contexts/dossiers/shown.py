@@ -160,8 +160,9 @@ def _filed(found: Standing, read: Opened) -> dict[str, Any]:
     assert isinstance(last, DossierStateAdopted)
     moments = {"state_at", "received_at", "due_at", "ended_at", "returned_at"}
     kept = {"receipt", "unit", "procedure_name", "field", "field_name", "supplements", "on_time"}
+    lists = {"papers", "fees", "issued"}
     return {
-        "elsewhere": last.model_dump(mode="json", include=moments | kept),
+        "elsewhere": last.model_dump(mode="json", include=moments | kept | lists),
         "applicant_kind": last.applicant_kind,
         "applicant": read(last.applicant),
         "contact": read(last.contact),

@@ -4,7 +4,9 @@ They tell it in batches, each dossier by itself: one that is wrong holds up no o
 is the dossier's code and the moment of its state, so everything may be sent again.
 """
 
+import re
 from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import sha256
 from typing import Any, Literal
@@ -21,12 +23,15 @@ from chalicelib.contexts.dossiers.domain.commands import AdoptState
 from chalicelib.contexts.dossiers.domain.events import (
     APPLICANT_KINDS,
     CHANNELS,
+    COLLECTED,
     Applicant,
     Contact,
     DossierStateAdopted,
+    SyncedFee,
+    SyncedFile,
 )
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown, KeptHere, NotYourDossier
-from chalicelib.contexts.dossiers.portal_form import DossierMessage
+from chalicelib.contexts.dossiers.portal_form import Charge, DossierMessage, Given, Paper
 from chalicelib.contexts.dossiers.projections import where_is_my_dossier
 from chalicelib.contexts.dossiers.register import Register
 from chalicelib.contexts.dossiers.shown import Standing, standing
@@ -46,6 +51,8 @@ OUTCOMES = ("accepted", "repeated", "late", "refused", "postponed")
 Outcome = Literal["accepted", "repeated", "late", "refused", "postponed"]
 _KINDS = {number: kind for kind, number in APPLICANT_KINDS.items()}
 _CHANNELS = {number: channel for channel, number in CHANNELS.items()}
+_COLLECTED = {str(number): collected for collected, number in COLLECTED.items()}
+_AMOUNT = re.compile(r"[0-9]{1,15}")
 
 
 class Batch(Value):
@@ -182,10 +189,24 @@ def _wish(
             else None
         ),
         means="post" if message.means else "desk",
-        # A later message may leave the list out; what was asked for once stays asked for.
+        # A later message may leave a list out; what was said once stays said.
         supplements=max(len(message.supplements), last.supplements if last else 0),
+        papers=_listed(message.papers) or (last.papers if last else ()),
+        fees=tuple(map(_fee, message.charges)) or (last.fees if last else ()),
+        issued=_listed(message.results) or (last.issued if last else ()),
         **{name: getattr(message, name) for name in same},
     )
+
+
+def _listed(parts: Iterable[Paper | Given]) -> tuple[SyncedFile, ...]:
+    return tuple(SyncedFile(code=part.code, id=part.id) for part in parts)
+
+
+def _fee(charge: Charge) -> SyncedFee:
+    """A charge; of what is said in other words than the standard's, nothing is guessed."""
+    amount = int(charge.amount) if _AMOUNT.fullmatch(charge.amount) else None
+    collected = _COLLECTED.get(charge.collected)
+    return SyncedFee(code=charge.code, name=charge.name, amount=amount, collected=collected)
 
 
 def _origin(origin: Origin, index: int) -> Origin:

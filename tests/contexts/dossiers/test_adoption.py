@@ -126,6 +126,13 @@ def test_what_is_said_again_later_has_not_ended_later():
     assert event.on_time is True
 
 
+def test_what_is_opened_again_has_ended_before():
+    ends = ((AdoptState, {"portal": portal}) for portal in (4, 9, 10, 4, 9))
+    events, state = live(*ends)
+    assert [event.ended_before for event in events] == [False, False, True, True, True]
+    assert state.processed_at == events[1].state_at
+
+
 def test_what_it_says_of_the_applicant_is_personal():
     said = {"applicant": Applicant(name="Demo"), "contact": Contact(), "summary": "demo"}
     (event,) = dossier.decide(ask(AdoptState, **said, subject=SUBJECT), dossier.initial)

@@ -25,9 +25,11 @@ from chalicelib import runtime
 from chalicelib.contexts.dossiers.domain.commands import (
     AdoptState,
     CorrectResult,
+    ExtendDeadline,
     PauseDossier,
     ReceiveSupplement,
     RequestSupplement,
+    ResumeDossier,
     ReturnResult,
     SubmitDossier,
     Version,
@@ -74,6 +76,12 @@ def said(*kinds):
         pytest.param(LIVES["not_accepted"], [1, 3], id="not accepted"),
         pytest.param(PROCESSING, [1, 2, 4], id="accepted and worked on"),
         pytest.param((*PROCESSING, PauseDossier), [1, 2, 4], id="a pause is still 4"),
+        pytest.param(
+            (*PROCESSING, PauseDossier, ResumeDossier),
+            [1, 2, 4, 4],
+            id="a new appointment",
+        ),
+        pytest.param((*PROCESSING, ExtendDeadline), [1, 2, 4, 4], id="more time is taken"),
         pytest.param(
             (*PROCESSING, RequestSupplement, ReceiveSupplement), [1, 2, 4, 5, 4], id="a supplement"
         ),
@@ -232,6 +240,10 @@ def test_the_portal_knows_each_state_and_the_dossier_knows_that_it_does(world):
     # That the portal knows is a fact, and no change that it would have to hear of.
     world.settle()
     assert states(portal) == [1, 2, 4]
+    SPECIALIST.do("DELETE", f"{path}/pause")
+    assert CITIZEN.get(path)["sync"] == "behind"
+    world.settle()
+    assert (states(portal), CITIZEN.get(path)["sync"]) == ([1, 2, 4, 4], "current")
     world.check()
 
 

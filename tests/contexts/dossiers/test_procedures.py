@@ -133,7 +133,7 @@ def test_a_repealed_procedure_is_read_as_such(published):
         ),
         (
             "PUT", "/procedures/not a code!/offers/Z01", {"effective_on": JANUARY},
-            officer, 404, "procedure-unknown",
+            officer, 404, "path-unknown",
         ),
         (
             "PUT", "/procedures/1.999999/offers/Z01/end", {"effective_on": JANUARY},
@@ -159,15 +159,15 @@ def test_what_is_refused(method, path, body, by, status, refusal):
 
 
 def test_an_unknown_procedure_is_not_found():
-    for reader, path in [
-        (citizen, "/procedures/1.999999"),
-        (citizen, "/procedures/not-a-code"),
-        (anybody, "/public/procedures/1.999999"),
-        (anybody, "/public/procedures/not a code!"),
-        (anybody, f"/public/procedures/{'x' * 3000}/agencies"),
+    for reader, path, code in [
+        (citizen, "/procedures/1.999999", "procedure-unknown"),
+        (citizen, "/procedures/not-a-code", "procedure-unknown"),
+        (anybody, "/public/procedures/1.999999", "procedure-unknown"),
+        (anybody, "/public/procedures/not a code!", "path-unknown"),
+        (anybody, f"/public/procedures/{'x' * 3000}/agencies", "path-unknown"),
     ]:
         answer = reader.call("GET", path)
-        assert (answer.status, answer.json["code"]) == (404, "procedure-unknown")
+        assert (answer.status, answer.json["code"]) == (404, code)
         assert answer.headers["Cache-Control"] == "no-store"
 
 

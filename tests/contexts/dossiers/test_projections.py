@@ -451,6 +451,11 @@ def test_each_event_counts_in_its_month():
             id="kept elsewhere, told step by step",
         ),
         pytest.param(
+            [(AdoptState, {"portal": portal}) for portal in (9, 4, 9, 10)],
+            {"accepted": 1, "processed": 1, "returned": 1},
+            id="kept elsewhere, opened again",
+        ),
+        pytest.param(
             [(AdoptState, {"portal": 1}), (AdoptState, {"portal": 3})],
             {"not_accepted": 1},
             id="kept elsewhere, not accepted",

@@ -12,6 +12,7 @@ from chalicelib.contexts.dossiers.domain.commands import (
     AcceptDossier,
     ConsultAgencies,
     ForwardStep,
+    FulfilObligation,
     Limits,
     NoteConsultationAnswer,
     SubmitDossier,
@@ -25,6 +26,7 @@ from chalicelib.contexts.dossiers.domain.consultation import (
 from chalicelib.contexts.dossiers.domain.dossier import dossier
 from chalicelib.contexts.dossiers.domain.events import ConsultationAnswered, DossierComponentReused
 from chalicelib.contexts.dossiers.reactions import react
+from chalicelib.contexts.payments.domain.events import PaymentPaid
 from chalicelib.working_time import Calendar
 
 ORIGIN = origin()
@@ -97,6 +99,29 @@ def test_an_answer_moves_its_dossier_under_the_deployments_terms():
         origin=ORIGIN, dossier=ID, document=DOCUMENT, answerer=OTHER, answer="doc-2", **TERMS
     )
     assert after(event) == [(dossier, ID, command)]
+
+
+def test_a_dossier_goes_on_once_its_obligation_is_paid():
+    paid = PaymentPaid(
+        payment="demo-payment",
+        agency=DESK,
+        at=MONDAY,
+        dossier=ID,
+        obligation="nvtc-1",
+        subject=SUBJECT,
+        lines=(),
+        amount=50_000,
+    )
+    fulfilled = FulfilObligation(
+        origin=ORIGIN,
+        dossier=ID,
+        obligation="nvtc-1",
+        means="online",
+        reference="demo-payment",
+        **TERMS,
+    )
+    assert after(paid) == [(dossier, ID, fulfilled)]
+    assert after(paid.model_copy(update={"dossier": "", "obligation": ""})) == []
 
 
 def test_a_reuse_is_noted_with_the_paper():

@@ -129,6 +129,17 @@ class TestFiling:
         again = dossier_of(CITIZEN, form)
         assert CITIZEN.refused("POST", "/dossiers", again) == (422, "attachment-not-arrived")
 
+    def test_a_file_must_be_of_the_type_it_is_said_to_be(self):
+        wrong = (422, "attachment-type-wrong")
+        body = dossier_of(CITIZEN, upload(CITIZEN, b"MZ demo program"))
+        assert CITIZEN.refused("POST", "/dossiers", body) == wrong
+        # What was refused leaves nothing behind.
+        assert CITIZEN.refused("POST", "/dossiers", body) == (422, "attachment-not-arrived")
+        path, paper = processing(), upload(SPECIALIST, b"MZ demo program, of the desk")
+        done = {"results": [{"name": "Giấy thử nghiệm", "file": paper}]}
+        assert SPECIALIST.refused("PUT", f"{path}/completion", done) == wrong
+        assert SPECIALIST.get(path)["status"] == "processing"
+
     def test_what_somebody_else_uploaded_is_not_mine(self):
         form = upload(STRANGER, b"demo form of a stranger")
         body = dossier_of(CITIZEN, form)

@@ -174,6 +174,26 @@ def test_requests_for_more_are_counted_and_not_forgotten():
     assert seen(code)["elsewhere"]["supplements"] == 1
 
 
+def test_papers_and_fees_are_kept_without_the_names_of_files_and_not_forgotten():
+    code = new_code()
+    lists = {
+        "TaiLieuNop": [{"MaThanhPhanHoSo": "KQ1", "TenTepDinhKem": "Demo name", "TepDinhKemId": 7}],
+        "DanhSachLePhi": [
+            {"MaPhiLePhi": "P1", "TenPhiLePhi": "Demo", "HinhThucThu": 4, "Gia": 5_000},
+            {"MaPhiLePhi": "P2", "HinhThucThu": "x", "Gia": "5.000 đ"},
+        ],
+        "DanhSachGiayToKetQua": [{"TenGiayTo": "Demo", "GiayToId": "r", "MaKetQua": "KQ.1"}],
+    }
+    tell(state(code, 9, **lists), state(code, 10, 1))
+    told = seen(code)["elsewhere"]
+    assert told["papers"] == [{"code": "KQ1", "id": "7"}]
+    assert told["issued"] == [{"code": "KQ.1", "id": "r"}]
+    assert told["fees"] == [
+        {"code": "P1", "name": "Demo", "amount": 5_000, "collected": "result"},
+        {"code": "P2", "name": "", "amount": None, "collected": None},
+    ]
+
+
 def test_what_there_was_no_time_for_is_to_be_sent_again():
     states = [state(new_code(), 2) for _ in range(3)]
     began, passed = runtime.now(), count()

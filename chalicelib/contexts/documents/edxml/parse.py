@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from pydantic import ValidationError
 
-from chalicelib.contexts.documents.content_types import type_of
+from chalicelib.content_types import type_of
 from chalicelib.contexts.documents.edxml.dates import read_date, read_moment
 from chalicelib.contexts.documents.edxml.errors import (
     AttachmentInvalid,

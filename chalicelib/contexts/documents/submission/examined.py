@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from typing import BinaryIO, TypeVar
 
 from chalicelib import runtime
+from chalicelib.content_types import HEAD_BYTES, kind_of, refuse_another_type
 from chalicelib.contexts.documents import files, originals
-from chalicelib.contexts.documents.content_types import HEAD_BYTES, kind_of, refuse_another_type
 from chalicelib.contexts.documents.domain.document import AmendDocument, SendDocument
 from chalicelib.contexts.documents.domain.events import Attachment, SignatureReport
 from chalicelib.contexts.documents.edxml.model import DocumentMessage

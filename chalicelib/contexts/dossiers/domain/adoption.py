@@ -58,7 +58,7 @@ def adopt(command: AdoptState, state: Dossier) -> list[AnyDossierEvent]:
         if known or command.state_at < last.state_at:
             return []
     _refuse_impossible(command, state)
-    return [_adopted(command, last)]
+    return [_adopted(command, state)]
 
 
 def _refuse_impossible(command: AdoptState, state: Dossier) -> None:
@@ -76,7 +76,7 @@ def _refuse_impossible(command: AdoptState, state: Dossier) -> None:
         raise SyncImpossible(f"{command.portal} cannot follow {last.portal}", field="portal")
 
 
-def _adopted(command: AdoptState, last: DossierStateAdopted | None) -> DossierStateAdopted:
+def _adopted(command: AdoptState, state: Dossier) -> DossierStateAdopted:
     subject = command.subject or command.dossier
     personal = {
         name: value and {"subject": subject, "value": value}
@@ -100,7 +100,8 @@ def _adopted(command: AdoptState, last: DossierStateAdopted | None) -> DossierSt
         filed,
         **personal,
         **{name: getattr(command, name) for name in own},
-        on_time=_on_time(command, last),
+        ended_before=state.processed_at is not None,
+        on_time=_on_time(command, state.elsewhere),
     )
 
 

@@ -24,6 +24,8 @@ from chalicelib.contexts.dossiers.domain.events import (
     ProcedureTerms,
     Result,
     ReturnMeans,
+    SyncedFee,
+    SyncedFile,
     Text,
 )
 from chalicelib.kernel import Command, Value
@@ -339,6 +341,9 @@ class AdoptState(DossierCommand):
     means: ReturnMeans = "desk"
     unit: str = ""
     supplements: Annotated[int, Field(ge=0)] = 0
+    papers: tuple[SyncedFile, ...] = ()
+    fees: tuple[SyncedFee, ...] = ()
+    issued: tuple[SyncedFile, ...] = ()
 
 
 class NoteSync(DossierCommand):

@@ -253,12 +253,14 @@ def _granted(command: FiledCommand, state: Dossier) -> list[AnyDossierEvent]:  #
             reason = _about(command, state)
             return [act(DossierWithdrawalRequested, command, state, reason=reason)]
         case ApproveWithdrawal():
-            return [act(DossierWithdrawalApproved, command, state, **_end(command, state))]
+            end = {"owed": state.owed, **_end(command, state)}
+            return [act(DossierWithdrawalApproved, command, state, **end)]
         case DeclineWithdrawal():
             reason = _about(command, state)
             return [act(DossierWithdrawalDeclined, command, state, reason=reason)]
         case StopDossier():
-            end = {"reason": _about(command, state), **_end(command, state)}
+            reason = _about(command, state)
+            end = {"reason": reason, "owed": state.owed, **_end(command, state)}
             return [act(DossierStopped, command, state, **end)]
         case CompleteDossier():
             what = {"outcome": command.outcome, "results": command.results}

@@ -7,7 +7,7 @@ seconds; a dossier's moments are whole seconds, as the portal's are. What is abo
 """
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -330,6 +330,25 @@ class Due(Value):
     name: str
     kind: FeeKind
     amount: Dong
+
+
+class SyncedFile(Value):
+    """A paper that another system lists: its code, its id there. Its name may name a person."""
+
+    code: Text = ""
+    id: Text = ""
+
+
+class SyncedFee(Value):
+    """What a dossier costs, as another system lists it; None where its message says no such thing.
+
+    Whether it is a fee or a charge is not said: partners number that differently.
+    """
+
+    code: Text = ""
+    name: Text = ""
+    amount: Dong | None = None
+    collected: Collected | None = None
 
 
 class Step(Value):
@@ -673,10 +692,13 @@ class DossierWithdrawalRequested(DossierEvent):
 class DossierWithdrawalApproved(DossierEvent):
     """The dossier went back to the applicant. It ends here.
 
+    `owed` are the obligations that were still to be paid, and need not be any more.
     Rule: TrangThaiHoSo 7 to 8.
     """
 
+    version: ClassVar[int] = 2
     type: Literal["dossier.withdrawal_approved"] = "dossier.withdrawal_approved"
+    owed: tuple[str, ...] = ()
     on_time: bool | None = None
     clock: Clock | None = None
 
@@ -694,10 +716,13 @@ class DossierWithdrawalDeclined(DossierEvent):
 class DossierStopped(DossierEvent):
     """The agency stopped the work, for a reason. The dossier ends here.
 
+    `owed` are the obligations that were still to be paid, and need not be any more.
     Rule: TrangThaiHoSo 8; Circular 03/2025/TT-VPCP, form 05.
     """
 
+    version: ClassVar[int] = 2
     type: Literal["dossier.stopped"] = "dossier.stopped"
+    owed: tuple[str, ...] = ()
     reason: Personal[str]
     on_time: bool | None = None
     clock: Clock | None = None
@@ -752,10 +777,13 @@ class DossierResultCorrected(DossierEvent):
 class DossierStateAdopted(DossierEvent):
     """The system that keeps this dossier told us its state, as of `state_at`.
 
-    What the message said of the dossier is kept with it; `ended_at` is NgayKetThucXuLy.
+    What the message said of the dossier is kept with it; `ended_at` is NgayKetThucXuLy. `papers`
+    were handed in, `issued` are the results. `ended_before`: the work had ended once already, and
+    its first end stays the one that is measured.
     Rule: Decision 29/2026/QĐ-TTg: agencies sync dossiers kept elsewhere to the portal.
     """
 
+    version: ClassVar[int] = 2
     type: Literal["dossier.state_adopted"] = "dossier.state_adopted"
     portal: PortalState
     state_at: AwareDatetime
@@ -774,6 +802,10 @@ class DossierStateAdopted(DossierEvent):
     means: ReturnMeans = "desk"
     unit: str = ""
     supplements: int = 0
+    papers: tuple[SyncedFile, ...] = ()
+    fees: tuple[SyncedFee, ...] = ()
+    issued: tuple[SyncedFile, ...] = ()
+    ended_before: bool = False
     on_time: bool | None = None
 
 
@@ -823,6 +855,9 @@ AnyDossierEvent = Annotated[
     Field(discriminator="type"),
 ]
 """The events of a dossier's stream."""
+
+NEW_APPOINTMENT = (DossierDeadlineExtended, DossierResumed)
+"""Events that move the appointment while the portal's state stays: the portal has to know it."""
 
 
 # --- What hangs on dossiers -----------------------------------------------------------------------

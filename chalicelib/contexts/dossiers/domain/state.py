@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, Field
 
 from chalicelib.contexts.dossiers.domain.events import (
+    NEW_APPOINTMENT,
     PORTAL,
     AnyDossierEvent,
     Channel,
@@ -58,6 +59,8 @@ UNDER_WAY = ("accepted", "processing")
 """The stages in which the clock may run."""
 TAKEN_IN = frozenset({2, 4, 9, 10})
 """Portal states that only an accepted dossier has."""
+DONE = frozenset({9, 10})
+"""Portal states of a dossier whose results are there."""
 _ADOPTED: dict[int, tuple[Status, Status]] = {
     1: ("submitted", "submitted"),
     2: ("accepted", "accepted"),
@@ -198,7 +201,7 @@ class Dossier(Value):
 def evolve(state: Dossier, event: AnyDossierEvent) -> Dossier:
     """The dossier after `event`."""
     after = state.model_copy(update={**_changes(state, event), "last_at": event.at})
-    if after.portal != state.portal:
+    if after.portal != state.portal or isinstance(event, NEW_APPOINTMENT):
         return after.model_copy(update={"changed_at": event.at})
     return after
 
@@ -299,6 +302,8 @@ def _changes(state: Dossier, event: AnyDossierEvent) -> dict[str, Any]:  # noqa:
                 "procedure": event.procedure,
                 "channel": event.channel,
                 "taken_in": state.taken_in or event.portal in TAKEN_IN,
+                "processed_at": state.processed_at
+                or (event.state_at if event.portal in DONE else None),
             }
         case DossierSyncNoted():
             return {"synced": event}

@@ -6,5 +6,5 @@ apology and new appointment (văn bản xin lỗi và đề nghị gia hạn), 0
 (thông báo dừng giải quyết), 06 control sheet (phiếu kiểm soát quá trình giải quyết). Their wording
 is our own, after the forms of Circular 03/2025/TT-VPCP, Annex I.
 
-`wording` says what is on a sheet, `as_html` and `as_pdf` put it on paper.
+`wording` says what is on a sheet; `paper` prints it.
 """

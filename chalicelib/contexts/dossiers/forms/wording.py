@@ -28,7 +28,8 @@ from chalicelib.contexts.dossiers.domain.events import (
     DossierWithdrawalRequested,
     ReturnMeans,
 )
-from chalicelib.contexts.dossiers.forms.sheet import (
+from chalicelib.kernel import Conflict, Event, NotFound
+from chalicelib.paper.sheet import (
     BLANK,
     Facts,
     Grid,
@@ -37,7 +38,6 @@ from chalicelib.contexts.dossiers.forms.sheet import (
     clean,
     moment,
 )
-from chalicelib.kernel import Conflict, Event, NotFound
 from chalicelib.privacy.personal import Personal
 from chalicelib.working_time import Calendar
 
@@ -368,15 +368,15 @@ def _made(
     draft: bool = False,
 ) -> Sheet:
     return Sheet(
-        form=form,
         title=title,
+        after=f"Theo mẫu số {form}, Phụ lục I, Thông tư 03/2025/TT-VPCP",
         agency=clean(story.name(story.filed.agency)),
         code=story.filed.code,
         issued_at=issued_at,
         tracking=story.tracking,
         parts=parts,
         signers=signers,
-        draft=draft,
+        stamp="DỰ THẢO" if draft else "",
     )
 
 

@@ -18,7 +18,6 @@ from chalicelib.contexts.dossiers.domain.events import (
     Contact,
     DossierSubmitted,
 )
-from chalicelib.contexts.dossiers.forms.qr import tracking_link
 from chalicelib.contexts.dossiers.notices.ledger import Ledger, Notice, ledger
 from chalicelib.contexts.dossiers.notices.ways import (
     Fate,
@@ -35,6 +34,7 @@ from chalicelib.delivery.outbox import message_id
 from chalicelib.eventstore.store import Commit, EventStore
 from chalicelib.history.reader import Reader
 from chalicelib.http.problems import blame
+from chalicelib.paper.qr import lookup_link
 from chalicelib.privacy.personal import Erased, Open
 from chalicelib.projector.checkpoints import NOTIFY, Run
 
@@ -149,7 +149,7 @@ class Notifier:
     def _letter(self, notice: Notice, event: AnyDossierEvent, filed: Filed) -> Letter:
         language, name = filed.event.language, filed.event.terms.name
         # Without a page to track it at there is nothing to follow.
-        link = tracking_link(self.tracking, event.code) if self.tracking else ""
+        link = lookup_link(self.tracking, event.code) if self.tracking else ""
         about: dict[str, Any] = {
             "type": event.type,
             "source": "/dossiers",

@@ -3,7 +3,7 @@
 What happened counts in the month, in Hanoi, in which it happened: a dossier filed in May and done
 in June is one filed in May and one processed in June. Each event says itself whether it counts; of
 a dossier that another system keeps, the change of its state does. One that its system opens again
-and ends again has ended twice.
+and ends again has ended once, when it first did.
 """
 
 from collections.abc import Iterator
@@ -114,7 +114,7 @@ def evolve(row: Counted | None, event: DossierEvent) -> Counted | None:
 
 def _added(event: DossierEvent) -> list[str]:
     if isinstance(event, DossierStateAdopted):
-        names = list(_told(event.before, event.status))
+        names = list(_told(event))
     else:
         names = [name for kind, name in _COUNTS.items() if isinstance(event, kind)]
     ended = {"processed", "withdrawn", "stopped"} & set(names)
@@ -124,13 +124,14 @@ def _added(event: DossierEvent) -> list[str]:
     return names
 
 
-def _told(before: Status, after: Status) -> Iterator[str]:
+def _told(event: DossierStateAdopted) -> Iterator[str]:
     """What has happened to a dossier kept elsewhere; its system may skip states."""
+    before, after = event.before, event.status
     if before == "absent":
         yield "filed"
     if before in _INTAKE and after in _TAKEN_IN:
         yield "accepted"
-    if after in _DONE and before not in _DONE:
+    if after in _DONE and before not in _DONE and not event.ended_before:
         yield "processed"
     if after != before and after in {"not_accepted", "stopped", "returned"}:
         yield after

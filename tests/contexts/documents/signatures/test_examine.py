@@ -1,9 +1,9 @@
 """Files from outside are examined by a process that can do no harm, whatever they hold."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from contexts.documents.edxml.published import SAMPLES, at_hand
 from contexts.documents.signatures import demo_pki as pki
 from contexts.documents.signatures.demo_pki import MESSAGE, authority, signed_message, signed_pdf
 
@@ -11,7 +11,6 @@ from chalicelib.contexts.documents.domain.events import SignatureReport
 from chalicelib.contexts.documents.signatures import examine as module
 from chalicelib.contexts.documents.signatures.examine import SignedFile, examine, warnings_about
 
-SAMPLES = Path(__file__).parents[4] / ".." / "shared" / "data" / "edxml"
 DIGEST = "0" * 64
 
 
@@ -115,8 +114,7 @@ def test_a_warning_for_each_that_is_not_valid():
     assert warnings_about(reports) == ("signature-too-weak message",)
 
 
-# They are another's data: they stand beside the project, not in it.
-@pytest.mark.skipif(not SAMPLES.exists(), reason="the published messages are not here")
+@at_hand
 @pytest.mark.parametrize("name", ["new", "revocation", "update", "replacement"])
 def test_a_published_signature_is_too_weak(found, name):
     message = (SAMPLES / f"edoc_{name}.edxml").read_bytes()

@@ -1,0 +1,1 @@
+"""One file per question an auditor asks of all history."""

@@ -1,0 +1,430 @@
+"""History as it was: which events happened, and what stood then.
+
+Nothing here opens a personal value: what is sealed stays sealed.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import islice
+from typing import Any, NamedTuple
+
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+
+from chalicelib import files, runtime
+from chalicelib.agency_code import CanonicalCode
+from chalicelib.contexts.audit.cloudevents import compact, events
+from chalicelib.eventstore.store import Commit, Corrupt, check_stream
+from chalicelib.handle import fold
+from chalicelib.history.pages import Entry
+from chalicelib.http.paging import DEFAULT_LIMIT, MAX_LIMIT
+from chalicelib.http.resource import MAX_ANSWER_BYTES
+from chalicelib.kernel import Decider, Invalid, NotFound, Value
+from chalicelib.text import b64url
+
+EXAMINED = 1_000
+"""Commits that one request reads in search of what it was asked for."""
+PASSED_OVER = 20_000
+"""Positions that one request passes over, by the names of their streams alone."""
+ROOM_BYTES = MAX_ANSWER_BYTES - 256 * 1024
+"""What a page's events may take of an answer."""
+CHUNK_POSITIONS = 1_000
+CHUNK_BYTES = 16 * 1024 * 1024
+"""A chunk of the export ends with the commit that reaches this."""
+LATE = timedelta(days=2)
+"""How much later than it was recorded a commit may be numbered: the daily sweep finds the last."""
+SKEW = timedelta(minutes=5)
+"""How far two functions' clocks may differ."""
+_BATCH = 25
+"""Commits read at once: each may be 5 MiB."""
+MAX_POSITION = 10**15
+
+Deciders = Mapping[str, Decider[Any, Any, Any]]
+Wanted = Callable[[str], bool]
+
+
+class StreamUnknown(NotFound):
+    """There is no such stream, and there never was."""
+
+    code = "stream-unknown"
+
+
+class StreamNotBegun(NotFound):
+    """The stream exists, but nothing had happened in it yet."""
+
+    code = "stream-not-begun"
+
+
+class PositionNotThereYet(NotFound):
+    """History is not as long as that."""
+
+    code = "position-not-there-yet"
+
+
+class InvalidMoment(Invalid):
+    """A moment is a position of history, or a time with its zone: 2026-11-22T08:00:00+07:00."""
+
+    code = "invalid-moment"
+    rule = "RFC 3339"
+
+
+class AnswerTooLarge(Invalid):
+    """What was asked for is larger than an answer may be: the export holds it."""
+
+    code = "answer-too-large"
+    rule = f"At most {MAX_ANSWER_BYTES // 1024 // 1024} MiB an answer"
+
+
+class Search(Value):
+    """The query of `GET /history/events`: everything that is given must hold.
+
+    `after` is a position. `from` and `to` are compared with `recorded_at`. `agency` finds what its
+    systems did and every event that names it.
+    """
+
+    after: int = Field(default=0, ge=0, lt=MAX_POSITION)
+    limit: int = Field(default=DEFAULT_LIMIT, ge=1, le=MAX_LIMIT)
+    actor: str = Field(default="", max_length=200)
+    agency: CanonicalCode | None = None
+    type: str = Field(default="", max_length=100)
+    since: AwareDatetime | None = Field(default=None, alias="from")
+    until: AwareDatetime | None = Field(default=None, alias="to")
+
+    def stream(self, stream: str) -> bool:
+        """Whether an event that is sought can stand in a stream, by its name."""
+        return not self.type or stream.partition("-")[0] == self.type.partition(".")[0]
+
+    def commit(self, commit: Commit) -> bool:
+        """Whether an event that is sought can stand in a commit."""
+        if self.actor and commit.facts["actor"] != self.actor:
+            return False
+        at = commit.recorded_at
+        return (self.since is None or self.since <= at) and (self.until is None or at <= self.until)
+
+    def event(self, event: dict[str, Any]) -> bool:
+        """Whether an event is one of those sought."""
+        if self.type and event["type"] != self.type:
+            return False
+        return self.agency is None or _names(event, self.agency)
+
+
+class Found(NamedTuple):
+    """A page of events, and behind which position to go on; None at the end of history."""
+
+    items: list[dict[str, Any]]
+    next: int | None
+    as_of: int
+
+
+class Numbered(NamedTuple):
+    """A commit where history has it; `commit` is None if its stream was not wanted."""
+
+    position: int
+    numbered_at: datetime
+    commit: Commit | None
+
+
+def end() -> int:
+    """The last position there is."""
+    last = runtime.history().last()
+    return last.next - 1 if last else 0
+
+
+def search(asked: Search) -> Found:
+    """The events sought behind a position, as far as one request may look.
+
+    Raises:
+        PositionNotThereYet: there is no such position to read on from.
+    """
+    as_of = _there(asked.after)
+    after = asked.after
+    if asked.since:
+        after = max(after, _numbered_before(asked.since - SKEW, as_of))
+    page = Page()
+    read = at = 0
+    for position, numbered_at, commit in walk(after, asked.stream):
+        if position > as_of or (asked.until and numbered_at > asked.until + LATE):
+            return Found(page.items, None, as_of)
+        if commit and asked.commit(commit):
+            sought = [event for event in events(position, commit) if asked.event(event)]
+            if not page.take(sought):
+                return Found(page.items, position - 1, as_of)
+        read += commit is not None
+        at = position
+        enough = len(page.items) >= asked.limit or read >= EXAMINED
+        if enough or position - after >= PASSED_OVER:
+            return Found(page.items, at if at < as_of else None, as_of)
+    return Found(page.items, None, as_of)
+
+
+def stream_page(stream: str, after: int, limit: int) -> Found:
+    """A stream's events behind commit number `after`; `as_of` and `next` are commit numbers.
+
+    Raises:
+        StreamUnknown: there is none.
+        Corrupt: the stream contradicts itself.
+    """
+    commits = load(stream)
+    positions = runtime.history().positions([commit.place for commit in commits])
+    page, last = Page(), commits[-1].number
+    for commit in commits[after:]:
+        if not page.take(list(events(positions.get(commit.place), commit))):
+            return Found(page.items, commit.number - 1, last)
+        if len(page.items) >= limit:
+            return Found(page.items, commit.number if commit.number < last else None, last)
+    return Found(page.items, None, last)
+
+
+class Page:
+    """Events for an answer: whole commits, while there is room."""
+
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+        self.room = ROOM_BYTES
+
+    def take(self, sought: list[dict[str, Any]]) -> bool:
+        """Add a commit's events; False if there is no room for them behind others.
+
+        What is too large even for a page of its own comes without its data.
+        """
+        size = _size(sought)
+        if size > self.room and not self.items:
+            sought = [
+                {k: v for k, v in event.items() if k not in {"data", "data_base64"}}
+                | {"lienthongtoolarge": True}
+                for event in sought
+            ]
+            size = _size(sought)
+        if size > self.room:
+            return False
+        self.items += sought
+        self.room -= size
+        return True
+
+
+class Chunk(NamedTuple):
+    """A part of the export: positions `first` to `last`, which `complete` says never changes."""
+
+    first: int
+    last: int
+    complete: bool
+    as_of: int
+    data: bytes
+
+
+def chunk(first: int) -> Chunk:
+    """The export from position `first` on: one line of JSON an event.
+
+    It ends after `CHUNK_POSITIONS`, or with the commit that reaches `CHUNK_BYTES`: where, only
+    history decides, so a complete one is the same whenever it is asked for.
+
+    Raises:
+        PositionNotThereYet: history ends before it.
+    """
+    as_of = _there(first)
+    lines: list[bytes] = []
+    size, last, most = 0, first - 1, first + CHUNK_POSITIONS - 1
+    for position, _, commit in walk(first - 1, lambda _stream: True):
+        if position > as_of:
+            break
+        assert commit is not None
+        for event in events(position, commit):
+            line = compact(event) + b"\n"
+            lines.append(line)
+            size += len(line)
+        last = position
+        if size >= CHUNK_BYTES or position >= most:
+            break
+    complete = size >= CHUNK_BYTES or last == most
+    return Chunk(first, last, complete, as_of, b"".join(lines))
+
+
+def export(first: int) -> dict[str, Any]:
+    """A chunk of the export behind a link; see `chunk`."""
+    made = chunk(first)
+    name = f"{first:012}.jsonl"
+    return {
+        "first": made.first,
+        "last": made.last,
+        "next": made.last + 1,
+        "complete": made.complete,
+        "as_of": made.as_of,
+        "size": len(made.data),
+        "sha256": sha256(made.data).hexdigest(),
+        **files.lend(made.data, "application/jsonl", "exports", name),
+    }
+
+
+def state(deciders: Deciders, stream: str, at: str | None) -> dict[str, Any]:
+    """What its decider remembered of a stream as of a moment, now if none is given.
+
+    Raises:
+        StreamUnknown, StreamNotBegun, PositionNotThereYet, InvalidMoment: as the names say.
+    """
+    commits = load(stream)
+    then = _until(commits, at) if at else commits
+    return _standing(deciders, then)
+
+
+def differences(deciders: Deciders, stream: str, before: str, after: str | None) -> dict[str, Any]:
+    """What changed in a stream between two moments: its events, and each field that differs.
+
+    A stream that had not begun at the first moment began as nothing.
+
+    Raises:
+        StreamUnknown, StreamNotBegun, PositionNotThereYet, InvalidMoment: as the names say.
+    """
+    commits = load(stream)
+    then = _until(commits, before, begun=False)
+    now = _until(commits, after) if after else commits
+    if len(now) < len(then):
+        raise InvalidMoment("The second moment comes before the first", field="to")
+    old = _standing(deciders, then) if then else {"state": {}, "commit": 0, "as_of": None}
+    new = _standing(deciders, now)
+    positions = runtime.history().positions([commit.place for commit in now[len(then) :]])
+    was, is_ = dict(_leaves(old["state"])), dict(_leaves(new["state"]))
+    return {
+        "stream": stream,
+        "from": {"commit": old["commit"], "as_of": old["as_of"]},
+        "to": {"commit": new["commit"], "as_of": new["as_of"]},
+        "changed": [
+            {"field": field, "before": was.get(field), "after": is_.get(field)}
+            for field in sorted(was.keys() | is_.keys())
+            if was.get(field, ...) != is_.get(field, ...)
+        ],
+        "events": [
+            event
+            for commit in now[len(then) :]
+            for event in events(positions.get(commit.place), commit)
+        ],
+    }
+
+
+def load(stream: str) -> list[Commit]:
+    """All of a stream.
+
+    Raises:
+        StreamUnknown: there is none.
+    """
+    try:
+        commits = runtime.event_store().load(check_stream(stream))
+    except ValueError:
+        raise StreamUnknown from None
+    if not commits:
+        raise StreamUnknown
+    return commits
+
+
+def walk(after: int, wanted: Wanted) -> Iterator[Numbered]:
+    """History behind a position; commits of streams that are wanted are read, a few at a time.
+
+    Raises:
+        Corrupt: a numbered commit is missing or is not the one that was numbered.
+    """
+    entries = (
+        (page.first + offset, page.numbered_at, entry)
+        for page in runtime.history().pages(after)
+        for offset, entry in enumerate(page.entries)
+        if page.first + offset > after
+    )
+    while some := list(islice(entries, _BATCH)):
+        yield from _read(some, wanted)
+
+
+def _read(some: Sequence[tuple[int, datetime, Entry]], wanted: Wanted) -> Iterator[Numbered]:
+    places = [entry.place for _, _, entry in some if wanted(entry.stream)]
+    found = runtime.event_store().commits(places) if places else {}
+    for position, numbered_at, entry in some:
+        commit = found.get(entry.place)
+        if wanted(entry.stream) and (commit is None or commit.hash != entry.hash):
+            raise Corrupt(f"position {position}: {entry.place} is not what was numbered")
+        yield Numbered(position, numbered_at, commit)
+
+
+def _there(position: int) -> int:
+    """The last position there is, if this one is."""
+    as_of = end()
+    if position > as_of:
+        raise PositionNotThereYet(f"history ends at position {as_of}")
+    return as_of
+
+
+def _numbered_before(moment: datetime, last: int) -> int:
+    """The position before the first page that was numbered at this moment or later."""
+    low, high = 0, last
+    while low < high:
+        middle = (low + high) // 2
+        page = next(iter(runtime.history().pages(middle)))
+        if page.numbered_at < moment:
+            low = page.next - 1
+        else:
+            high = page.first - 1
+    return low
+
+
+def _until(commits: list[Commit], at: str, *, begun: bool = True) -> list[Commit]:
+    """A stream as it was at a moment: as of a position, or a time."""
+    moment = _moment(at)
+    if isinstance(moment, int):
+        _there(moment)
+        positions = runtime.history().positions([commit.place for commit in commits])
+        then = [c for c in commits if positions.get(c.place, MAX_POSITION) <= moment]
+    else:
+        then = [commit for commit in commits if commit.recorded_at <= moment]
+    if begun and not then:
+        raise StreamNotBegun
+    return then
+
+
+def _moment(text: str) -> int | datetime:
+    if text.isascii() and text.isdecimal() and len(text) < len(str(MAX_POSITION)):
+        return int(text)
+    if "T" not in text:
+        raise InvalidMoment  # A number would be read as seconds since 1970.
+    try:
+        # A plus sign that nobody escaped arrives as a space.
+        return _TIME.validate_python(text.replace(" ", "+"))
+    except ValidationError:
+        raise InvalidMoment from None
+
+
+_TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+
+
+def _standing(deciders: Deciders, commits: list[Commit]) -> dict[str, Any]:
+    last = commits[-1]
+    decider = deciders[last.stream.partition("-")[0]]
+    return {
+        "stream": last.stream,
+        "commit": last.number,
+        "as_of": last.facts["recorded_at"],
+        "position": runtime.history().positions([last.place]).get(last.place),
+        "hash": b64url(last.hash),
+        "state": fold(decider, commits).model_dump(mode="json"),
+    }
+
+
+def _leaves(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value that holds no other one, by its place (JSON pointer, RFC 6901)."""
+    if not isinstance(value, dict | list) or not value:
+        yield pointer, value
+        return
+    inner: Iterable[tuple[Any, Any]] = (
+        value.items() if isinstance(value, dict) else enumerate(value)
+    )
+    for key, held in inner:
+        step = str(key).replace("~", "~0").replace("/", "~1")
+        yield from _leaves(held, f"{pointer}/{step}")
+
+
+def _names(event: dict[str, Any], agency: str) -> bool:
+    """Whether an agency's system did it, or it names the agency as the whole of some value."""
+    return event["lienthongactor"] == f"system:{agency}" or any(
+        value == agency for _, value in _leaves(event.get("data"))
+    )
+
+
+def _size(sought: list[dict[str, Any]]) -> int:
+    """Bytes of an answer: Lambda wraps it in JSON, where a quotation mark takes two."""
+    return len(json.dumps(b",".join(map(compact, sought)).decode()))

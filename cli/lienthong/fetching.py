@@ -1,0 +1,249 @@
+"""Brings a history into a folder over HTTPS; what is there already is not fetched again."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, TypeVar
+from urllib.parse import urljoin, urlsplit
+
+import orjson
+import urllib3
+
+from chalicelib.history.checkpoint import Checkpoint
+from chalicelib.history.merkle import HASH_BYTES, Unproven
+from chalicelib.history.note import Note
+from chalicelib.history.tiles import (
+    ENTRIES,
+    WIDTH,
+    Tile,
+    all_tiles,
+    decode_entries,
+    encode_entries,
+)
+from lienthong.folder import UNFINISHED, CannotCheck, Folder, read_line
+
+AT_ONCE = 8
+"""Requests under way at the same time."""
+TIMEOUT_S = 60
+_OK, _NOT_FOUND = 200, 404
+_PRIVATE = "history/"
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
+W = TypeVar("W")
+Progress = Callable[[str, int, int], None]
+"""(what, how many are done, of how many)"""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A deployment's address, the auditor's token for what is not public, and why they read.
+
+    `purpose` is written into the log of those who read: the reference of an inspection, say.
+    """
+
+    url: str
+    token: str = field(default="", repr=False)
+    purpose: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse to send a token where others can read it."""
+        parts = urlsplit(self.url)
+        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+            raise CannotCheck(f"{self.url}: only https, or this machine")
+
+    def get(self, path: str) -> bytes | None:
+        """What stands at a path below the address, or at another address; None if nothing does.
+
+        Raises:
+            CannotCheck: the server does not answer, or refuses.
+        """
+        url = urljoin(f"{self.url.rstrip('/')}/", path)
+        headers = {}
+        # Everything else is public, and a store that a link leads to must not see the token.
+        if path.startswith(_PRIVATE) and self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+            if self.purpose:
+                headers["Purpose"] = self.purpose
+        try:
+            answer = self._pool.request("GET", url, headers=headers)
+        except urllib3.exceptions.HTTPError as error:
+            raise CannotCheck(f"{_plain(url)}: {error.__class__.__name__}") from None
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != _OK:
+            said = answer.data[:300].decode(errors="replace")
+            raise CannotCheck(f"{_plain(url)} answers {answer.status}: {said}")
+        return answer.data
+
+    def need(self, path: str) -> bytes:
+        """The same; it must be there.
+
+        Raises:
+            CannotCheck: see `get`, or nothing is there.
+        """
+        found = self.get(path)
+        if found is None:
+            raise CannotCheck(f"{self.url} has no {path}")
+        return found
+
+    def json(self, path: str) -> dict[str, Any]:
+        """The JSON object at a path.
+
+        Raises:
+            CannotCheck: see `need`, or it is none.
+        """
+        return _object(path, self.need(path))
+
+    @cached_property
+    def _pool(self) -> urllib3.PoolManager:
+        retry = urllib3.Retry(
+            8,
+            connect=2,
+            backoff_factor=0.3,
+            status_forcelist=(429, 502, 503, 504),
+            raise_on_status=False,
+        )
+        return urllib3.PoolManager(maxsize=AT_ONCE, retries=retry, timeout=TIMEOUT_S)
+
+
+def fetch(source: Source, folder: Folder, progress: Progress = lambda _what, _n, _of: None) -> int:
+    """Fetch up to the log's newest checkpoint, or what of that is missing; its size.
+
+    While it runs the folder is marked as unfinished. It may be stopped and started again.
+
+    Raises:
+        CannotCheck: the server lacks a piece, or gives something else than it says.
+    """
+    fetching = _Fetching(source, folder, progress)
+    written = source.need("checkpoint")
+    size = _size(written)
+    fetching.write(UNFINISHED, written)
+    fetching.write("keys", source.need("log/keys"))
+    fetching.saved_checkpoints()
+    fetching.write(f"checkpoints/{size}", written)
+    fetching.tiles(size)
+    fetching.events(size)
+    fetching.write("checkpoint", written)
+    fetching.tidy(size)
+    (folder.root / UNFINISHED).unlink()
+    return size
+
+
+@dataclass(frozen=True)
+class _Fetching:
+    source: Source
+    folder: Folder
+    progress: Progress
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a piece in its place, whole or not at all."""
+        path = self.folder.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f"{path.name}.part")
+        part.write_bytes(content)
+        part.replace(path)
+
+    def saved_checkpoints(self) -> None:
+        """The checkpoints the log kept, and their time stamps."""
+        known = [*self.folder.checkpoints]
+        # The newest one's stamp may have come after it.
+        after = known[-2] if len(known) > 1 else 0
+        sizes: list[int] = []
+        while True:
+            answer = self.source.get(f"log/checkpoints?after={after}")
+            page = _object("log/checkpoints", answer) if answer else {}
+            sizes += page.get("sizes", [])
+            if not page.get("more"):
+                break
+            after = sizes[-1]
+        names = [n for size in sizes for n in (f"checkpoints/{size}", f"timestamps/{size}.tsr")]
+        self._all("checkpoints", names, self._saved)
+
+    def tiles(self, size: int) -> None:
+        """The entries and the tree, as tiles."""
+        self._all("tiles", list(all_tiles(size)), self._tile)
+
+    def events(self, size: int) -> None:
+        """The events, chunk by chunk; the last chunk there was may have grown."""
+        stretches = self.folder.stretches(size)
+        first = stretches[-1].first if stretches else 1
+        while first <= size:
+            chunk = self.source.json(f"history/export/{first}")
+            content = self.source.need(chunk["url"])
+            if chunk["first"] != first or chunk["next"] <= first:
+                raise CannotCheck(f"the export from position {first} is of {chunk['first']}")
+            if sha256(content).hexdigest() != chunk["sha256"]:
+                raise CannotCheck(f"the export from position {first} is not what was announced")
+            if chunk["last"] > size:
+                content = _up_to(content, size)
+            self.write(f"events/{first:012d}.jsonl", content)
+            first = chunk["next"]
+            self.progress("events", min(first - 1, size), size)
+
+    def tidy(self, size: int) -> None:
+        """Remove partial tiles that larger ones have replaced."""
+        needed = {self.folder.root / tile.path for tile in all_tiles(size) if not tile.full}
+        for path in (self.folder.root / "tile").rglob("*.p/*"):
+            if path not in needed:
+                path.unlink()
+
+    def _saved(self, name: str) -> None:
+        if not (self.folder.root / name).exists() and (found := self.source.get(name)) is not None:
+            self.write(name, found)
+
+    def _tile(self, tile: Tile) -> None:
+        if (self.folder.root / tile.path).exists():
+            return
+        found = self.source.get(tile.path)
+        if found is None and not tile.full:
+            # History went on meanwhile: a whole tile stands in place of its part.
+            found = _part(tile, self.source.need(tile._replace(width=WIDTH).path))
+        if found is None:
+            raise CannotCheck(f"{self.source.url} has no {tile.path}")
+        self.write(tile.path, found)
+
+    def _all(self, what: str, wanted: Sequence[W], one: Callable[[W], None]) -> None:
+        """Fetch several pieces at a time."""
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for done, _ in enumerate(pool.map(one, wanted), start=1):
+                self.progress(what, done, len(wanted))
+
+
+def _part(tile: Tile, whole: bytes) -> bytes:
+    """The beginning of a whole tile."""
+    if tile.level == ENTRIES:
+        try:
+            return encode_entries(decode_entries(tile._replace(width=WIDTH), whole)[: tile.width])
+        except Unproven as error:
+            raise CannotCheck(str(error)) from None
+    return whole[: tile.width * HASH_BYTES]
+
+
+def _object(path: str, content: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(content)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise CannotCheck(f"what is served as {path} is no JSON object")
+    return found
+
+
+def _size(written: bytes) -> int:
+    try:
+        return Checkpoint.parse(Note.parse(written).text).size
+    except ValueError as error:
+        raise CannotCheck(f"what is served as the checkpoint is none: {error}") from None
+
+
+def _up_to(content: bytes, size: int) -> bytes:
+    """The events that the checkpoint covers; later ones come with the next checkpoint."""
+    lines = content.splitlines(keepends=True)
+    return b"".join(line for line in lines if read_line(line).position <= size)
+
+
+def _plain(url: str) -> str:
+    """An address without its query: a link's signature does not belong on a screen."""
+    return urlsplit(url)._replace(query="").geturl()

@@ -1,0 +1,253 @@
+"""A history in a folder: where its pieces lie, and how they are read.
+
+`docs/auditing.md` lists the pieces. Everything under `tile/` is as the log serves it (C2SP
+tlog-tiles); an event is a line of `events/` (CloudEvents 1.0), a commit's header an entry of
+`tile/entries/`. Position 1 is the first entry.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from chalicelib.history.merkle import Unproven
+from chalicelib.history.tiles import ENTRIES, WIDTH, decode_entries, tiles_of
+from chalicelib.text import b64url
+
+HEADER_OF = {
+    "lienthongactor": "actor",
+    "lienthongassurance": "assurance",
+    "lienthongcausation": "causation",
+    "lienthongcorrelation": "correlation",
+    "lienthongmethod": "method",
+    "lienthongrelease": "release",
+}
+"""Attributes of an exported event that repeat a field of its commit's header."""
+
+
+TIME_CHARS = 32
+"""The length of `recorded_at` as headers write it: microseconds, and +00:00."""
+_TEXTS = (
+    "actor", "body_hash", "causation", "correlation", "method", "previous", "recorded_at",
+    "release", "stream",
+)  # fmt: skip
+_KIND = re.compile(r"[a-z_.]+/[0-9]{1,6}")
+UNFINISHED = "unfinished"
+"""A file that stands in the folder while it is being fetched."""
+
+
+class CannotCheck(Exception):  # noqa: N818 -- reads as a sentence where it is caught.
+    """What is needed for the check is missing or is not what it should be; nothing was proven."""
+
+
+class Wrong(Exception):  # noqa: N818 -- the fact an auditor looks for, not a fault of the tool.
+    """Something contradicts the log at `position` (None: no single one)."""
+
+    def __init__(self, position: int | None, detail: str) -> None:
+        """Say where, and what."""
+        super().__init__(detail)
+        self.position = position
+
+
+class Stretch(NamedTuple):
+    """A file of events: it holds the positions from `first` to `last`."""
+
+    path: Path
+    first: int
+    last: int
+
+
+class Line(NamedTuple):
+    """One event as exported: its attributes, and its bytes as the store keeps them."""
+
+    attributes: dict[str, Any]
+    event: bytes
+
+    @property
+    def position(self) -> int:
+        """Where history has its commit."""
+        return int(self.attributes["lienthongposition"])
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The event."""
+        found: dict[str, Any] = orjson.loads(self.event)
+        return found
+
+
+@dataclass(frozen=True)
+class Told:
+    """One commit as the folder tells it: its header's facts, and its events."""
+
+    position: int
+    facts: dict[str, Any]
+    header: bytes
+    lines: list[Line]
+
+    @property
+    def seen(self) -> str:
+        """Its address: `stream@number`."""
+        return f"{self.facts['stream']}@{self.facts['number']}"
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The pieces of one history under `root`."""
+
+    root: Path
+
+    def read(self, name: str) -> bytes:
+        """A piece that must be there.
+
+        Raises:
+            CannotCheck: it is not.
+        """
+        try:
+            return (self.root / name).read_bytes()
+        except OSError as error:
+            raise CannotCheck(f"{self.root / name} cannot be read: {error.strerror}") from None
+
+    @cached_property
+    def checkpoints(self) -> dict[int, Path]:
+        """The saved checkpoints, by size, smallest first."""
+        found = (self.root / "checkpoints").glob("[0-9]*")
+        sizes = sorted((int(path.name), path) for path in found if path.name.isdecimal())
+        return dict(sizes)
+
+    def stretches(self, size: int) -> list[Stretch]:
+        """The files of events, in order; each ends where the next begins, the last at `size`."""
+        found = (self.root / "events").glob("[0-9]*.jsonl")
+        files = sorted((p for p in found if p.stem.isdecimal()), key=lambda p: int(p.stem))
+        firsts = [int(path.stem) for path in files]
+        ends = [*(first - 1 for first in firsts[1:]), size] if files else []
+        return [Stretch(*found) for found in zip(files, firsts, ends, strict=True)]
+
+    def headers(self, first: int, last: int, size: int) -> Iterator[bytes]:
+        """The entries at the positions from `first` to `last` of a log of `size`.
+
+        Raises:
+            Wrong: a bundle is missing or is not one.
+        """
+        for bundle in tiles_of(ENTRIES, min(last_of_bundle(last), size), first - 1):
+            try:
+                entries = decode_entries(bundle, (self.root / bundle.path).read_bytes())
+            except OSError:
+                raise Wrong(bundle.start + 1, f"{bundle.path} is missing") from None
+            except Unproven as unproven:
+                raise Wrong(bundle.start + 1, str(unproven)) from None
+            yield from entries[max(0, first - 1 - bundle.start) : last - bundle.start]
+
+    def told(self, size: int, after: int = 0) -> Iterator[Told]:
+        """The commits at the positions above `after`, with their events, unverified.
+
+        Raises:
+            Wrong: a piece is missing or is not readable.
+        """
+        for stretch in self.stretches(size):
+            first = max(stretch.first, after + 1)
+            if stretch.last < first:
+                continue
+            lines = Lines(stretch.path)
+            lines.take(first - 1)
+            for position, header in enumerate(self.headers(first, stretch.last, size), start=first):
+                facts = read_header(header)
+                if facts is None:
+                    raise Wrong(position, "the entry is no header of a commit")
+                yield Told(position, facts, header, lines.take(position))
+
+
+def last_of_bundle(position: int) -> int:
+    """The last position that the bundle of `position` can hold."""
+    return -(-position // WIDTH) * WIDTH
+
+
+class Lines:
+    """Reads a file of events once, position by position."""
+
+    def __init__(self, path: Path) -> None:
+        """Read it: a chunk of the export is at most some megabytes."""
+        self._lines = iter(path.read_bytes().splitlines())
+        self._next: Line | None = None
+        self._advance()
+
+    def take(self, position: int | None) -> list[Line]:
+        """The events at positions up to `position` (None: all) that were not taken before.
+
+        Raises:
+            Wrong: a line is no exported event.
+        """
+        found = []
+        while self._next and (position is None or self._next.position <= position):
+            found.append(self._next)
+            self._advance()
+        return found
+
+    def _advance(self) -> None:
+        line = next(self._lines, None)
+        self._next = read_line(line) if line else None
+
+
+def read_header(header: bytes) -> dict[str, Any] | None:
+    """The fields of a header; None if it is none, or could be read in two ways."""
+    try:
+        facts = orjson.loads(header)
+        # Canonical: what is written again is what was read, so no field stands there twice.
+        canonical: bytes = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+    except ValueError:
+        return None
+    if canonical != header or not isinstance(facts, dict):
+        return None
+    texts = [facts.get(name) for name in _TEXTS]
+    kinds = facts.get("events")
+    if not all(isinstance(one, str) for one in texts) or type(facts.get("number")) is not int:
+        return None
+    if not isinstance(kinds, list) or not all(_KIND.fullmatch(str(kind)) for kind in kinds):
+        return None
+    at = facts["recorded_at"]
+    return facts if len(at) == TIME_CHARS and at.endswith("+00:00") else None
+
+
+def read_line(line: bytes) -> Line:
+    """An exported event.
+
+    Raises:
+        Wrong: the line is none.
+    """
+    try:
+        attributes = orjson.loads(line)
+        position = attributes["lienthongposition"]
+        if "data_base64" in attributes:
+            event = base64.b64decode(attributes["data_base64"], validate=True)
+            data = orjson.loads(event)
+        else:
+            data = attributes["data"]
+            event = orjson.dumps(data)
+        told = data["type"], attributes["type"], attributes["id"]
+        if type(position) is not int or not all(isinstance(one, str) for one in told):
+            raise TypeError  # noqa: TRY301 -- one place says what is wrong with a line.
+    except (ValueError, KeyError, TypeError):
+        raise Wrong(None, f"a line is no exported event: {line[:60]!r}") from None
+    return Line(attributes, event)
+
+
+def body_hash(lines: list[Line]) -> str:
+    """The digest that a header holds of its commit's events."""
+    return b64url(sha256(b"[" + b",".join(line.event for line in lines) + b"]").digest())
+
+
+def slow_body_hash(lines: list[Line]) -> str:
+    """The same by the standard library's JSON, which writes a few numbers otherwise."""
+    events = [
+        line.event
+        if "data_base64" in line.attributes
+        else json.dumps(line.attributes["data"], separators=(",", ":"), ensure_ascii=False).encode()
+        for line in lines
+    ]
+    return b64url(sha256(b"[" + b",".join(events) + b"]").digest())

@@ -1,0 +1,393 @@
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+from contexts.payments import demo_payments as demo
+from contexts.payments.demo_settlements import (
+    CHIEF,
+    CHUNK,
+    CLOSED,
+    COMPARED,
+    DECIDED,
+    FILE,
+    LESS,
+    NEXT_DAY,
+    ON,
+    OTHER_FILE,
+    PROVIDER,
+    READ,
+    STRANGE,
+    TALLY,
+    ask,
+    difference,
+    live,
+)
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from specification import Given
+
+from chalicelib.contexts.payments.domain.commands import (
+    NoteFailure,
+    NoteRefundFailed,
+    NoteRefundSettled,
+    NoteSuccess,
+)
+from chalicelib.contexts.payments.domain.events import (
+    PaymentCaptured,
+    Settled,
+    SettlementChunkRead,
+    SettlementDayClosed,
+    SettlementDiscrepancyFound,
+    SettlementDiscrepancyResolved,
+    SettlementFileCompared,
+    SettlementFileReceived,
+    SettlementFileRefused,
+)
+from chalicelib.contexts.payments.domain.settlement import (
+    CloseDay,
+    ConcludeComparison,
+    DayClosed,
+    DecisionDoesNotFit,
+    DiscrepanciesOpen,
+    DiscrepancyUnknown,
+    NotCompared,
+    NoteChunks,
+    NoteDiscrepancies,
+    ReceiveFile,
+    RefuseFile,
+    ResolveDiscrepancy,
+    discrepancy_id,
+    settlement,
+    settlement_id,
+)
+from chalicelib.contexts.payments.projections import (
+    how_did_a_day_settle,
+    what_did_a_provider_take,
+)
+from chalicelib.contexts.payments.reconciliation.reactions import react
+from chalicelib.kernel import Refused
+
+SAID = {"provider": PROVIDER, "on": ON, "at": NEXT_DAY}
+received = SettlementFileReceived(**SAID, sha256=FILE, name="demo.csv", size=512, by=CHIEF)
+another = received.model_copy(update={"sha256": OTHER_FILE})
+chunk = SettlementChunkRead(**SAID, **CHUNK.model_dump())
+refused = SettlementFileRefused(**SAID, sha256=FILE, line=4, why="demo")
+found = SettlementDiscrepancyFound(**SAID, discrepancy=LESS)
+compared = SettlementFileCompared(
+    **SAID, sha256=FILE, lines=3, amount=290_000, discrepancies=1, tallies=(TALLY,), as_of=42
+)
+resolved = SettlementDiscrepancyResolved(
+    **SAID, discrepancy=LESS, decision="provider_corrects", note="demo reason", by=CHIEF
+)
+elsewise = resolved.model_copy(update={"decision": "written_off"})
+closed = SettlementDayClosed(
+    **SAID,
+    by=CHIEF,
+    settled=(Settled(agency="Z01", payments=290_000, refunds=30_000, fees=3_300),),
+)
+REFUSED = (*READ, RefuseFile)
+UNCLEAR = (*READ, (NoteDiscrepancies, {"found": (STRANGE,)}), ConcludeComparison)
+
+
+def new(kind, **changes):
+    """A command about the other file."""
+    return ask(kind, sha256=OTHER_FILE, **changes)
+
+
+def about(one, decision="not_ours"):
+    return ask(ResolveDiscrepancy, discrepancy=one.id, decision=decision)
+
+
+@pytest.mark.parametrize(
+    ("lived", "when", "then"),
+    [
+        pytest.param((), ask(ReceiveFile), [received], id="a file comes"),
+        pytest.param(READ, ask(ReceiveFile), [], id="it is being read already"),
+        pytest.param(READ, ask(ReceiveFile, again=True), [], id="and is asked for once more"),
+        pytest.param(READ, new(ReceiveFile), [another], id="another file takes its place"),
+        pytest.param(COMPARED, ask(ReceiveFile), [], id="it was compared already"),
+        pytest.param(COMPARED, ask(ReceiveFile, again=True), [received], id="compared once more"),
+        pytest.param(COMPARED, new(ReceiveFile), [another], id="a corrected file"),
+        pytest.param(REFUSED, ask(ReceiveFile), [received], id="a refused file is tried again"),
+        pytest.param(CLOSED, ask(ReceiveFile, again=True), [], id="a closed day stays as it is"),
+        pytest.param(CLOSED, new(ReceiveFile), DayClosed, id="a corrected file after closing"),
+        pytest.param((ReceiveFile,), ask(NoteChunks), [chunk], id="a chunk is read"),
+        pytest.param(READ, ask(NoteChunks), [], id="a second run reads the same chunk"),
+        pytest.param((), ask(NoteChunks), [], id="a chunk of no file"),
+        pytest.param(READ, new(NoteChunks), [], id="a chunk of a file that was replaced"),
+        pytest.param(READ, ask(RefuseFile), [refused], id="a file is refused"),
+        pytest.param(REFUSED, ask(RefuseFile), [], id="it is refused once"),
+        pytest.param(COMPARED, ask(RefuseFile), [], id="a stale run refuses what was compared"),
+        pytest.param(READ, ask(NoteDiscrepancies), [found], id="a line differs"),
+        pytest.param(
+            (*READ, NoteDiscrepancies), ask(NoteDiscrepancies), [], id="a second run finds itself"
+        ),
+        pytest.param(REFUSED, ask(NoteDiscrepancies), [], id="nothing of a refused file counts"),
+        pytest.param(
+            (*READ, NoteDiscrepancies), ask(ConcludeComparison), [compared], id="all is compared"
+        ),
+        pytest.param(COMPARED, ask(ConcludeComparison), [], id="it is compared once"),
+        pytest.param(COMPARED, ask(ResolveDiscrepancy), [resolved], id="a decision"),
+        pytest.param(DECIDED, ask(ResolveDiscrepancy), [], id="the same decision again"),
+        pytest.param(
+            DECIDED,
+            ask(ResolveDiscrepancy, decision="written_off"),
+            [elsewise],
+            id="decided anew before the day is closed",
+        ),
+        pytest.param(CLOSED, ask(ResolveDiscrepancy), [], id="as it was decided"),
+        pytest.param(CLOSED, about(LESS, "written_off"), DayClosed, id="decided after closing"),
+        pytest.param(READ, ask(ResolveDiscrepancy), NotCompared, id="decided before comparing"),
+        pytest.param(
+            COMPARED,
+            ask(ResolveDiscrepancy, discrepancy="demo"),
+            DiscrepancyUnknown,
+            id="no such discrepancy",
+        ),
+        pytest.param(COMPARED, about(LESS), DecisionDoesNotFit, id="ours is not none of ours"),
+        pytest.param(DECIDED, ask(CloseDay), [closed], id="a day is closed"),
+        pytest.param(CLOSED, ask(CloseDay), [], id="it is closed once"),
+        pytest.param(COMPARED, ask(CloseDay), DiscrepanciesOpen, id="something is undecided"),
+        pytest.param(READ, ask(CloseDay), NotCompared, id="closed before comparing"),
+        pytest.param((), ask(CloseDay), NotCompared, id="a day of which nothing came"),
+    ],
+)
+def test_a_day(lived, when, then):
+    Given(settlement, *live(*lived)).when(when).then(then)
+
+
+def test_decisions_outlive_a_second_comparison_of_what_has_not_changed():
+    events = live(*DECIDED, (ReceiveFile, {"again": True}), NoteDiscrepancies, ConcludeComparison)
+    assert settlement.fold(events).open == []
+    changed = difference(theirs=95_000)
+    events = live(
+        *DECIDED,
+        (ReceiveFile, {"again": True}),
+        (NoteDiscrepancies, {"found": (changed,)}),
+        ConcludeComparison,
+    )
+    assert settlement.fold(events).open == [changed]
+
+
+def test_how_far_a_file_is_read():
+    second = CHUNK.model_copy(update={"number": 2, "lines": 4})
+    state = settlement.fold(live(*READ, (NoteChunks, {"chunks": (second,)})))
+    assert state.read == 7
+    assert settlement.fold(live(*REFUSED)).why == "demo"
+
+
+@pytest.mark.parametrize(
+    ("one", "decision", "settled"),
+    [
+        pytest.param(
+            LESS, "written_off", {"payments": 290_000, "fees": 3_300, "written_off": 10_000},
+            id="the rest is given up",
+        ),
+        pytest.param(
+            LESS, "we_correct", {"payments": 290_000, "fees": 3_300}, id="what they say has moved"
+        ),
+        pytest.param(
+            difference(line="refund"),
+            "written_off",
+            {"refunds": 120_000, "fees": 3_300, "written_off": -10_000},
+            id="less was given back than we thought",
+        ),
+        pytest.param(
+            difference(kind="only_ours", theirs=0, fee=0, their_status="absent"),
+            "another_day", {}, id="it will come another day",
+        ),
+        pytest.param(
+            difference(kind="status_diff", their_status="failed"),
+            "written_off", {"written_off": 100_000}, id="they say that nothing moved",
+        ),
+        pytest.param(STRANGE, "not_ours", {}, id="money that is none of ours"),
+    ],
+)  # fmt: skip
+def test_what_a_closed_day_settles(one, decision, settled):
+    resolve = (ResolveDiscrepancy, {"discrepancy": one.id, "decision": decision})
+    noted = (NoteDiscrepancies, {"found": (one,)})
+    *_, day = live(*READ, noted, ConcludeComparison, resolve, CloseDay)
+    expected = {"agency": "Z01", "payments": 200_000, "refunds": 30_000, "fees": 2_200}
+    assert day.settled == (Settled(**expected | settled),)
+
+
+def test_money_of_which_we_know_nothing_is_settled_as_nobodys():
+    resolve = (ResolveDiscrepancy, {"discrepancy": STRANGE.id, "decision": "we_correct"})
+    *_, day = live(*UNCLEAR, resolve, CloseDay)
+    assert day.settled[0] == Settled(agency="", payments=90_000, fees=1_100)
+
+
+def test_a_difference_has_one_name_while_it_is_the_same():
+    assert difference().id == LESS.id == difference(agency="Z02").id
+    said = {"line": "payment", "reference": "demo-1", "kind": "only_ours"}
+    assert discrepancy_id(PROVIDER, ON, said) != LESS.id
+    assert difference(theirs=1).id != LESS.id
+    assert settlement_id(PROVIDER, ON) == "demo-pay.2026-06-01"
+
+
+# --- What our books say, and what follows from a decision -----------------------------------------
+
+
+def taken(*events):
+    """What our books have of each transaction and refund: how it stands, how much, on which day."""
+    rows = {}
+    for event in events:
+        if isinstance(event, what_did_a_provider_take.Happened):
+            [key] = what_did_a_provider_take.keys(event)
+            rows[key] = what_did_a_provider_take.evolve(rows.get(key), event)
+    return {key: (one.kind, one.standing, one.amount, str(one.on)) for key, one in rows.items()}
+
+
+LATER = demo.NOON + timedelta(days=1)
+PAYMENT, REFUND = f"demo-pay/{demo.ONE}", f"demo-pay/{demo.R1}"
+FAILED = (*demo.BEGUN, NoteFailure)
+
+
+@pytest.mark.parametrize(
+    ("lived", "expected"),
+    [
+        pytest.param(
+            demo.BEGUN, {PAYMENT: ("payment", "open", demo.OWED, "2026-06-01")}, id="begun"
+        ),
+        pytest.param(demo.PAID, {PAYMENT: ("payment", "done", demo.OWED, "2026-06-01")}, id="paid"),
+        pytest.param(
+            (*demo.BEGUN, (NoteSuccess, {"at": LATER, "paid_at": LATER})),
+            {PAYMENT: ("payment", "done", demo.OWED, "2026-06-02")},
+            id="on the day on which it was paid",
+        ),
+        pytest.param(
+            FAILED, {PAYMENT: ("payment", "failed", demo.OWED, "2026-06-01")}, id="failed"
+        ),
+        pytest.param(
+            (*FAILED, NoteSuccess),
+            {PAYMENT: ("payment", "done", demo.OWED, "2026-06-01")},
+            id="paid after all",
+        ),
+        pytest.param(
+            demo.TOLD,
+            {
+                PAYMENT: ("payment", "done", demo.OWED, "2026-06-01"),
+                REFUND: ("refund", "open", demo.OWED, "2026-06-01"),
+            },
+            id="to be given back",
+        ),
+        pytest.param(
+            (*demo.TOLD, (NoteRefundSettled, {"at": LATER})),
+            {
+                PAYMENT: ("payment", "done", demo.OWED, "2026-06-01"),
+                REFUND: ("refund", "done", demo.OWED, "2026-06-02"),
+            },
+            id="given back on the day on which we learnt of it",
+        ),
+        pytest.param(
+            (*demo.TOLD, NoteRefundFailed),
+            {
+                PAYMENT: ("payment", "done", demo.OWED, "2026-06-01"),
+                REFUND: ("refund", "failed", demo.OWED, "2026-06-01"),
+            },
+            id="not given back",
+        ),
+    ],
+)
+def test_what_our_books_say_of_a_providers_day(lived, expected):
+    assert taken(*demo.live(*lived)) == expected
+
+
+def test_money_that_has_moved_stays_moved():
+    *_, failed = demo.live(*FAILED)
+    paid = [one for one in demo.live(*demo.PAID) if isinstance(one, PaymentCaptured)]
+    assert taken(*paid, failed)[PAYMENT][1] == "done"
+
+
+BEGUN = difference(kind="status_diff", our_status="open", reference=demo.ONE, payment=demo.ID)
+GIVEN = difference(
+    kind="status_diff", our_status="open", line="refund", reference=demo.R1, payment=demo.ID
+)
+
+
+@pytest.mark.parametrize(
+    ("one", "decision", "wish"),
+    [
+        pytest.param(BEGUN, "we_correct", NoteSuccess, id="what we had begun has happened"),
+        pytest.param(GIVEN, "we_correct", NoteRefundSettled, id="and so has a refund"),
+        pytest.param(BEGUN, "provider_corrects", None, id="the provider is to put it right"),
+        pytest.param(LESS, "we_correct", None, id="an amount is corrected by a person"),
+        pytest.param(STRANGE, "we_correct", None, id="of which we know nothing"),
+        pytest.param(
+            BEGUN.model_copy(update={"their_status": "failed"}), "we_correct", None,
+            id="of which nothing has moved",
+        ),
+    ],
+)  # fmt: skip
+def test_what_follows_from_a_decision(one, decision, wish):
+    event = resolved.model_copy(update={"discrepancy": one, "decision": decision})
+    found = [command for _, _, command in react(event, demo.origin())]
+    assert [type(command) for command in found] == ([wish] if wish else [])
+    for command in found:
+        assert command.payment == demo.ID
+        assert command.provider_reference == "demo-ref-1"
+
+
+@pytest.mark.parametrize(
+    ("lived", "status", "matched", "open_"),
+    [
+        pytest.param(READ, "received", 0, 0, id="being read"),
+        pytest.param(REFUSED, "refused", 0, 0, id="refused"),
+        pytest.param(COMPARED, "compared", 2, 1, id="compared"),
+        pytest.param(DECIDED, "compared", 2, 0, id="decided"),
+        pytest.param(
+            (*DECIDED, (ReceiveFile, {"again": True}), NoteDiscrepancies), "received", 0, 0,
+            id="a decision outlives a second comparison",
+        ),
+        pytest.param(CLOSED, "closed", 2, 0, id="closed"),
+    ],
+)  # fmt: skip
+def test_how_did_a_day_settle(lived, status, matched, open_):
+    row = None
+    for event in live(*lived):
+        row = how_did_a_day_settle.evolve(row, event)
+    assert (row.status, row.matched, row.open) == (status, matched, open_)
+
+
+WISHES = [
+    (ReceiveFile, {}),
+    (ReceiveFile, {"again": True}),
+    (ReceiveFile, {"sha256": OTHER_FILE}),
+    (NoteChunks, {}),
+    (NoteChunks, {"sha256": OTHER_FILE}),
+    (RefuseFile, {}),
+    (NoteDiscrepancies, {}),
+    (NoteDiscrepancies, {"sha256": OTHER_FILE, "found": (STRANGE,)}),
+    (ConcludeComparison, {}),
+    (ConcludeComparison, {"sha256": OTHER_FILE}),
+    (ResolveDiscrepancy, {}),
+    (ResolveDiscrepancy, {"discrepancy": STRANGE.id, "decision": "not_ours"}),
+    (CloseDay, {}),
+]
+
+
+class SettlementLife(RuleBasedStateMachine):
+    """Whatever is asked in whatever order: a closed day is closed, a repetition is silence."""
+
+    def __init__(self):
+        super().__init__()
+        self.events = []
+
+    @rule(wish=st.sampled_from(WISHES))
+    def obey(self, wish):
+        kind, changes = wish
+        command = ask(kind, **changes)
+        with suppress(Refused):
+            before = settlement.fold(self.events)
+            self.events += settlement.decide(command, before)
+            after = settlement.fold(self.events)
+            assert settlement.decide(command, after) == []
+            assert before.status != "closed" or after == before
+
+    @invariant()
+    def nothing_is_closed_undecided(self):
+        state = settlement.fold(self.events)
+        assert state.status != "closed" or not state.open
+
+
+TestSettlementLife = SettlementLife.TestCase

@@ -1,0 +1,142 @@
+"""What the tax register is asked, what it says, and what of that can be believed."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+from specification import Given
+
+from chalicelib.contexts.payments.domain.events import (
+    TaxDebt,
+    TaxEnquiryAnswered,
+    TaxEnquiryAsked,
+    TaxEnquiryRefused,
+    TaxEnquiryUnavailable,
+    TaxParticular,
+    TaxParticulars,
+)
+from chalicelib.contexts.payments.domain.tax_enquiry import (
+    AskTaxRegister,
+    NoteTaxAnswer,
+    NoteTaxAnswerBad,
+    NoteTaxRegisterSilent,
+    TaxEnquiryUnknown,
+    tax_enquiry,
+)
+from chalicelib.contexts.payments.taxes.reactions import debt_payment, react
+from chalicelib.kernel import Origin
+from chalicelib.privacy.personal import Personal
+
+AT = datetime(2026, 6, 1, 3, tzinfo=UTC)
+BY = Origin(command_id="c", digest="d", actor="demo", method="jwt", at=AT)
+ABOUT = {"enquiry": "e", "subject": "person:demo", "at": AT}
+
+
+def debt(name="one", amount=1_500_000, subsection="2801"):
+    return TaxDebt(
+        debt=name,
+        decision=f"{name}/TB-CCT",
+        decided_on=date(2026, 6, 1),
+        chapter="757",
+        subsection=subsection,
+        account="7111",
+        collector="DEMO",
+        treasury="0000",
+        amount=amount,
+        due_on=None,
+    )
+
+
+def particulars(count):
+    return TaxParticulars(rows=(TaxParticular(tax_account="DEMO-SO-1"),) * count)
+
+
+def answer(*rows, total=None, outcome="owed"):
+    return NoteTaxAnswer(
+        origin=BY,
+        enquiry="e",
+        agency="Z01",
+        outcome=outcome,
+        rows=rows,
+        total=sum(row.amount for row in rows) if total is None else total,
+        particulars=particulars(len(rows)),
+        known_by="p",
+    )
+
+
+ask = AskTaxRegister(
+    origin=BY, enquiry="e", subject="person:demo", code="Z01-DEMO-0001", identity_number="DEMO-0001"
+)
+bad = NoteTaxAnswerBad(origin=BY, enquiry="e", why="unreadable", known_by="p")
+silent = NoteTaxRegisterSilent(origin=BY, enquiry="e", why="timeout")
+
+number = Personal[str](subject="person:demo", value="DEMO-0001")
+asked = TaxEnquiryAsked(**ABOUT, code="Z01-DEMO-0001", identity_number=number)
+ROWS = (debt("one"), debt("two", 6_000_000, "1006"))
+answered = TaxEnquiryAnswered(
+    **ABOUT,
+    agency="Z01",
+    outcome="owed",
+    rows=ROWS,
+    total=7_500_000,
+    particulars=Personal[TaxParticulars](subject="person:demo", value=particulars(2)),
+)
+nothing = TaxEnquiryAnswered(**ABOUT, agency="Z01", outcome="nothing_owed")
+unreadable = TaxEnquiryRefused(**ABOUT, why="unreadable", known_by="p")
+unavailable = TaxEnquiryUnavailable(**ABOUT, why="timeout")
+
+
+def refused(why):
+    return TaxEnquiryRefused(**ABOUT, why=why, known_by="p")
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param([], ask, [asked], id="the register is asked"),
+        pytest.param([asked], ask, [], id="once"),
+        pytest.param([asked], answer(*ROWS), [answered], id="it says what is owed"),
+        pytest.param([asked], answer(outcome="nothing_owed"), [nothing], id="or that nothing is"),
+        pytest.param([asked, answered], answer(debt("new")), [], id="a good answer stands"),
+        pytest.param([asked, answered], silent, [], id="and needs no other"),
+        pytest.param([asked], answer(*ROWS, total=1), [refused("wrong_sum")], id="a wrong sum"),
+        pytest.param(
+            [asked], answer(debt(), debt()), [refused("wrong_row")], id="a row that stands twice"
+        ),
+        pytest.param([asked], answer(debt(amount=0)), [refused("wrong_row")], id="a row of 0"),
+        pytest.param([asked], answer(), [refused("wrong_row")], id="a debt without rows"),
+        pytest.param(
+            [asked], answer(debt(), outcome="not_found"), [refused("wrong_row")], id="nobody's rows"
+        ),
+        pytest.param([asked], bad, [unreadable], id="what cannot be read is recorded"),
+        pytest.param([asked, unreadable], bad, [], id="the same bad answer once"),
+        pytest.param([asked, unreadable], answer(*ROWS), [answered], id="a good one comes later"),
+        pytest.param([asked], silent, [unavailable], id="it does not answer"),
+        pytest.param([asked, unavailable], silent, [], id="that is said once"),
+        pytest.param([asked, unavailable], answer(*ROWS), [answered], id="it is back"),
+        pytest.param([], answer(*ROWS), TaxEnquiryUnknown, id="nobody asked"),
+        pytest.param([], bad, TaxEnquiryUnknown, id="nobody asked for nonsense"),
+        pytest.param([], silent, TaxEnquiryUnknown, id="nobody asked who is silent"),
+    ],
+)
+def test_an_enquiry(given, when, then):
+    Given(tax_enquiry, *given).when(when).then(then)
+
+
+def test_each_debt_can_be_paid_to_the_treasury_by_a_payment_of_its_own():
+    followed = list(react(answered, BY))
+    assert [id_ for _, id_, _ in followed] == [debt_payment(row) for row in ROWS]
+    first = followed[0][2]
+    assert (first.subject, first.agency, first.amount) == ("person:demo", "Z01", 1_500_000)
+    (line,) = first.lines
+    assert (line.kind, line.chapter, line.subsection) == ("tax", "757", "2801")
+    assert line.name == "Lệ phí trước bạ nhà đất, one/TB-CCT"
+    assert (first.payee.account, first.payee.bank) == ("7111", "0000")
+    # Whoever asks again meets the same payments.
+    assert [id_ for _, id_, _ in react(answered, BY)] == [id_ for _, id_, _ in followed]
+    assert list(react(nothing, BY)) == []
+
+
+def test_what_has_no_name_here_goes_by_its_number():
+    other = answered.model_copy(update={"rows": (debt(subsection="9999"),)})
+    ((_, _, request),) = react(other, BY)
+    assert request.lines[0].name == "Tiểu mục 9999, one/TB-CCT"

@@ -1,0 +1,85 @@
+"""What an operator is shown before a stack changes, and what a second deployment keeps."""
+
+import json
+
+import pytest
+
+from infra import deploy
+from infra.grants import GRANTS
+from infra.permissions import Right, rights, thing_of
+
+
+def change(action, name, kind, replacement="False"):
+    return {
+        "Action": action,
+        "LogicalResourceId": name,
+        "ResourceType": kind,
+        "Replacement": replacement,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changed", "said", "warned"),
+    [
+        pytest.param(
+            change("Modify", "EventsTable", "AWS::DynamoDB::Table", "True"),
+            "(replaced)",
+            True,
+            id="a table that is replaced comes back empty",
+        ),
+        pytest.param(
+            change("Modify", "MasterKey", "AWS::KMS::Key", "Conditional"),
+            "(replaced)",
+            True,
+            id="a key that may be replaced opens nothing",
+        ),
+        pytest.param(
+            change("Remove", "LogBucket", "AWS::S3::Bucket"),
+            "Remove",
+            True,
+            id="a bucket that leaves the stack",
+        ),
+        pytest.param(
+            change("Modify", "EventsTable", "AWS::DynamoDB::Table"),
+            "Modify",
+            False,
+            id="a table that is changed in place",
+        ),
+        pytest.param(
+            change("Modify", "Permission", "AWS::Lambda::Permission", "True"),
+            "(replaced)",
+            False,
+            id="what holds no data may be replaced",
+        ),
+    ],
+)
+def test_a_change_that_loses_data_is_marked(changed, said, warned):
+    [line] = deploy.Proposal("demo", "deploy-1", [changed]).lines()
+    assert said in line
+    assert ("ITS DATA DOES NOT GO WITH IT" in line) == warned
+
+
+def test_a_second_deployment_keeps_what_the_first_decided_and_the_template_still_knows():
+    known = [
+        {"ParameterKey": "Issuer", "ParameterValue": "https://issuer.example"},
+        {"ParameterKey": "Abolished", "ParameterValue": "1"},
+    ]
+    assert deploy._kept({"Parameters": known}) == {"Issuer": "https://issuer.example"}
+    assert deploy._kept(None) == {}
+
+
+def test_no_statement_is_granted_twice_to_a_function():
+    for granted in GRANTS.values():
+        said = [json.dumps(one) for one in granted if "s3:ListBucket" not in one["Action"]]
+        assert len(said) == len(set(said))
+
+
+def test_rights_are_named_as_the_template_names_things():
+    assert thing_of({"Fn::Sub": "${ContentBucket.Arn}/bodies/*"}) == "ContentBucket/bodies/*"
+    every = rights()
+    assert len(every) == len(set(every))
+    assert Right("Pay", "dynamodb:Query", "ViewsTable/index/by_sort") in every
+    reads = Right("Pay", "sqs:ReceiveMessage", "PayQueue")
+    assert reads in every
+    assert reads.by_lambda
+    assert not Right("Pay", "dynamodb:PutItem", "EventsTable").by_lambda

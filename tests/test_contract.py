@@ -1,0 +1,138 @@
+"""The document of the interface is lawful, served as it is, and kept by every answer."""
+
+import os
+import shutil
+from contextlib import ExitStack
+
+import pytest
+import schemathesis
+from contract import document
+from deployed import on_moto
+from gateway import Gateway
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from schemathesis import checks
+from wsgi import AGENCY, ROLES, Server, caller
+
+from app import app
+from chalicelib import registry
+from infra import openapi
+
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "soak"
+KEPT = (
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.response_headers_conformance,
+)
+
+UNSIGNED = {"GET /log/keys"}
+FEW = settings(
+    max_examples=20 if LONG else 1,
+    deadline=None,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def test_it_is_an_openapi_document():
+    OpenAPIV31SpecValidator(document()).validate()
+
+
+def test_every_route_is_in_it_with_its_roles():
+    written = {
+        (method.upper(), path): operation.get("x-roles", operation.get("x-door"))
+        for path, operations in document()["paths"].items()
+        for method, operation in operations.items()
+    }
+    assert written == {
+        (r.method, r.path): sorted(r.allow) if isinstance(r.allow, frozenset) else r.allow.value
+        for one in registry.RESOURCES
+        for r in one.table
+    }
+
+
+def test_names_of_operations_are_not_given_twice():
+    names = [o["operationId"] for path in document()["paths"].values() for o in path.values()]
+    assert len(names) == len(set(names))
+
+
+def test_what_a_route_takes_is_in_it():
+    send = document()["paths"]["/documents"]["post"]
+    schema = send["requestBody"]["content"]["application/json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/NewDocument"}
+    named = {p.get("$ref", "").rsplit("/", 1)[-1] for p in send["parameters"]}
+    assert {"Idempotency-Key", "If-Match"} <= named
+    listed = {p.get("name") for p in document()["paths"]["/documents"]["get"]["parameters"]}
+    assert {"limit", "cursor", "seen", "receiver", "status", "from", "to"} <= listed
+    # What the route says itself is not the body's to say.
+    renamed = document()["components"]["schemas"]["RenameAgencyRequest"]
+    assert not {"origin", "code"} & renamed["properties"].keys()
+
+
+def test_a_refusal_of_the_domain_is_in_it_where_it_can_be_met_and_nowhere_else():
+    def codes(method, path):
+        answers = document()["paths"][path][method]["responses"]
+        return {
+            code
+            for said in answers.values()
+            for code in openapi.resolved(document(), said).get("x-codes", [])
+        }
+
+    assert "agency-already-registered" in codes("post", "/agencies")
+    assert "agency-already-registered" not in codes("put", "/agencies/{code}/name")
+    assert "withdrawal-too-late" in codes("put", "/dossiers/{dossier_id}/withdrawal")
+    assert "unauthorized" not in codes("get", "/webhook-keys")
+
+
+def test_it_is_served_as_it_was_made():
+    shutil.copyfile(openapi.built(), openapi.FILE)
+    answer = Gateway(app).call("GET", "/openapi.json")
+    assert answer.status == 200
+    assert answer.json == document()
+    assert answer.headers["Cache-Control"].startswith("public, max-age=")
+    tag = {"if-none-match": answer.headers["ETag"]}
+    assert Gateway(app).call("GET", "/openapi.json", headers=tag).status == 304
+
+
+@pytest.fixture(scope="module")
+def server():
+    with ExitStack() as stack:
+        stack.enter_context(on_moto())
+        administrator = Gateway(app, caller("administrator"))
+        for number, code in enumerate((AGENCY, "Z02"), start=1):
+            body = {"code": code, "name": f"Demo {code}", "source": "Demo"}
+            key = {"idempotency-key": f"00000000-0000-4000-8000-00000000000{number}"}
+            assert administrator.call("POST", "/agencies", body, key).status == 201
+        yield Server()
+
+
+def asker(operation):
+    """Asks whatever the document allows to ask of an operation."""
+
+    @seed(7)
+    @FEW
+    @given(case=operation.as_strategy())
+    def ask(case):
+        answer = case.call()
+        # Moto's KMS has no key like the one that signs the log: see `deployed`.
+        if operation.label not in UNSIGNED:
+            assert answer.status_code != 500, answer.text
+        case.validate_response(answer, checks=KEPT)
+
+    return ask
+
+
+def test_whatever_is_asked_the_answer_is_a_promised_one(server):
+    schema = schemathesis.openapi.from_dict(document())
+    schema.app = server
+    failures = []
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        try:
+            asker(operation)()
+        except Exception as failure:  # noqa: BLE001 -- all of them are wanted, not the first.
+            failures.append(f"{operation.label}: {failure}")
+    assert not failures, "\n\n".join(failures)
+    assert {route[:2] for route in server.asked} == ROLES.keys()
