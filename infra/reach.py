@@ -11,7 +11,8 @@ import importlib
 import inspect
 import textwrap
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from functools import cache
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
@@ -91,6 +92,10 @@ class _Walk:
                 self.refusals.add(thing)
             else:
                 self.classes.add(thing)
+        elif isinstance(thing, Mapping | tuple | list | AbstractSet):
+            # A table of what is done for each word of a request.
+            for one in thing.values() if isinstance(thing, Mapping) else thing:
+                self.meet(one)
         elif _ours(type(thing)):
             self.classes.add(type(thing))
 

@@ -121,7 +121,7 @@ def test_files_that_are_not_what_was_said(journey, parties):
         headers = link["headers"] | {"content-length": str(len(wrong))}
         answer = journey.http.request("PUT", link["url"], body=wrong, headers=headers)
         assert answer.status in {400, 403}, wrong
-        assert journey.objects("Staging") == {}
+        assert journey.uploaded() == {}
     journey.upload(parties.sender, content)
     send = (journey.send, parties.sender, [parties.receiver])
     longer = said | {"size": 13}
@@ -182,11 +182,11 @@ def test_media_types_nobody_reads(journey, parties):
 )
 def test_secret_documents_are_refused_and_their_files_deleted(journey, parties, fields):
     file = journey.upload(parties.sender, b"not for the axis")
-    assert len(journey.objects("Staging")) == 1
+    assert len(journey.uploaded()) == 1
     send = (journey.send, parties.sender, [parties.receiver])
     body = journey.refused(422, "secret-document", *send, attachments=[file], **fields)
     assert body["gateway_error"] == 22
-    assert journey.objects("Staging") == {}
+    assert journey.uploaded() == {}
 
 
 def test_secret_files_and_messages_are_refused(journey, parties):

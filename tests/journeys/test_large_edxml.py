@@ -46,7 +46,7 @@ def test_a_large_message_travels_like_any_other(journey, parties):
     journey.told(sender, id_, "01")
     [file] = journey.get(sender, f"/documents/{id_}")["attachments"]
     assert digest(journey.fetch(file["url"])) == digest(content)
-    assert journey.objects("Staging") == {}
+    assert journey.uploaded() == {}
 
     again = journey.post(sender, "/submissions", {"sha256": digest(body)}, key=key)
     assert (again.location, again.body) == (asked.location, found)
