@@ -9,7 +9,6 @@ import fcntl
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -41,6 +40,7 @@ PACKAGES = "packages"  # The bucket from which CloudFormation reads what is depl
 # signatures it checks only those of presigned links. What keeps strangers out is 127.0.0.1.
 OWNER = "owner"
 RUNS = ROOT / ".local" / "runs"  # One folder per running emulator: scratch space and log.
+GONE = ROOT / ".local" / "gone"  # What is being deleted.
 START_SECONDS = 30
 STOP_SECONDS = 20
 _SIGNAL_ON_PARENT_DEATH = 1  # PR_SET_PDEATHSIG, linux/prctl.h
@@ -218,7 +218,7 @@ class LocalStack:
             _kill_group(process.pid)
             process.wait()
         if self._folder:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            _remove(self._folder)
             self._folder = None
         while self._locks:
             self._locks.pop().close()
@@ -229,7 +229,7 @@ class LocalStack:
         for left in RUNS.glob("*/lock"):
             with suppress(OSError), left.open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(left.parent, ignore_errors=True)
+                _remove(left.parent)
         folder = Path(tempfile.mkdtemp(dir=RUNS))
         # Locked under another name first, or one that starts now would take it for a leftover.
         lock = (folder / "new").open("w")
@@ -348,6 +348,22 @@ def _move_state(state: Path, port: int) -> None:
         moved = _QUEUE_HOST.sub(f"http://localhost:{port}/", text)
         if moved != text:
             file.write_text(moved)
+
+
+def _remove(folder: Path) -> None:
+    """Have a folder go away, at once for all who look, and from the disk in its own time.
+
+    Each of its functions unpacked thousands of files there: to delete them takes a disk minutes.
+    """
+    GONE.mkdir(parents=True, exist_ok=True)
+    folder.rename(GONE / folder.name)
+    subprocess.run(
+        ["/bin/sh", "-c", 'nice rm -rf "$0"/* &', str(GONE)],
+        check=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def stop_on_signals() -> None:

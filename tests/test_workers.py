@@ -422,9 +422,15 @@ def test_parked_reactions_are_shown_in_pages(three):
     assert (answer.status, answer.json["code"]) == (422, "invalid-place")
 
 
-@pytest.mark.parametrize("stream", ["reorganisation-x", "nothing", "a%20b", "x-" + "y" * 900])
-def test_nothing_is_released_that_is_not_parked(queues, stream):
-    assert release(stream).json["code"] == "reaction-not-parked"
+@pytest.mark.parametrize(
+    ("stream", "code"),
+    [
+        *((stream, "reaction-not-parked") for stream in ("reorganisation-x", "nothing", "a%20b")),
+        ("x-" + "y" * 900, "path-unknown"),
+    ],
+)
+def test_nothing_is_released_that_is_not_parked(queues, stream, code):
+    assert release(stream).json["code"] == code
 
 
 def test_only_an_administrator_releases(queues):
