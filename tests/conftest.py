@@ -41,6 +41,11 @@ settings.register_profile(
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "check"))
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first, so that no process is left alone with one when all others are done."""
+    items.sort(key=lambda item: "test_everybody.py" not in item.nodeid)
+
+
 def _only_this_machine(event, args):
     """An audit hook, so that no library can open a socket around it."""
     if event in {"socket.connect", "socket.sendto"}:
