@@ -1,12 +1,14 @@
 """Lists: how many, from where, and how current."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from chalice.app import Response
 
+from chalicelib import runtime
 from chalicelib.http.resource import ok
 from chalicelib.kernel import Invalid, Value
+from chalicelib.projector.projection import Projection
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 
@@ -43,6 +45,33 @@ def page_request(query: Mapping[str, str] | None) -> PageRequest:
     if not 1 <= int(limit) <= MAX_LIMIT:
         raise InvalidLimit(field="limit")
     return PageRequest(limit=int(limit), cursor=asked.get("cursor"), seen=asked.get("seen"))
+
+
+def page_of(
+    question: Projection[Any],
+    asked: PageRequest,
+    *,
+    by: str,
+    keep: Callable[[dict[str, Any]], bool] | None = None,
+    newest_first: bool = False,
+    show: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item,
+) -> Response:
+    """The page that was asked for of the rows in group `by`: those to `keep`, as `show` has them.
+
+    Raises:
+        InvalidCursor, InvalidSeen: see `Views.page`.
+    """
+    found = runtime.views().page(
+        question,
+        by=by,
+        limit=asked.limit,
+        cursor=asked.cursor,
+        seen=asked.seen,
+        keep=keep,
+        newest_first=newest_first,
+    )
+    items = [show(item) for item in found.items]
+    return listing(items, found.next, found.as_of, stale=found.stale)
 
 
 def listing(items: list[dict[str, Any]], next_: str | None, as_of: int, *, stale: bool) -> Response:

@@ -54,7 +54,7 @@ from chalicelib.delivery.signatures import secret_bytes
 from chalicelib.eventstore.store import Commit
 from chalicelib.handle import fold, handle
 from chalicelib.http.identity import ROLES
-from chalicelib.http.paging import listing, page_request
+from chalicelib.http.paging import page_of, page_request
 from chalicelib.http.resource import Resource, accepted, created, ok
 from chalicelib.kernel import NotFound, Origin, Refused, Value
 from chalicelib.privacy.personal import Personal
@@ -140,17 +140,14 @@ def list_agencies() -> Response:
     query = routes.query()
     kind, text = query.get("kind"), query.get("q", "")
     asked = page_request(query)
-    page = runtime.views().page(
+    return page_of(
         which_agencies_take_part.answer,
+        asked,
         by="all",
-        limit=asked.limit,
-        cursor=asked.cursor,
-        seen=asked.seen,
         keep=lambda row: (
             (kind is None or row["kind"] == kind) and which_agencies_take_part.matches(row, text)
         ),
     )
-    return listing(page.items, page.next, page.as_of, stale=page.stale)
 
 
 @routes.get("/agencies/{code}", allow=set(ROLES))
@@ -341,11 +338,7 @@ def _find(code: str) -> Agency:
 
 
 def _list(question: Projection[Any], code: str) -> Response:
-    asked = page_request(routes.query())
-    page = runtime.views().page(
-        question, by=canonical(code), limit=asked.limit, cursor=asked.cursor, seen=asked.seen
-    )
-    return listing(page.items, page.next, page.as_of, stale=page.stale)
+    return page_of(question, page_request(routes.query()), by=canonical(code))
 
 
 def _change(code: str, command: Any) -> Response:
@@ -375,18 +368,15 @@ def list_systems() -> Response:
     """The systems by agency. Query: `kind` (of system), `level` (of agency), paging."""
     query = routes.query()
     asked = page_request(query)
-    page = runtime.views().page(
+    return page_of(
         which_systems_are_connected.answer,
+        asked,
         by="all",
-        limit=asked.limit,
-        cursor=asked.cursor,
-        seen=asked.seen,
         keep=lambda row: (
             query.get("kind") in {None, row["kind"]}
             and query.get("level") in {None, str(row["level"])}
         ),
     )
-    return listing(page.items, page.next, page.as_of, stale=page.stale)
 
 
 @routes.get("/systems/summary", allow=set(ROLES))

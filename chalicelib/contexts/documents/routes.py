@@ -49,7 +49,7 @@ from chalicelib.contexts.documents.submission.statuses import report, report_edx
 from chalicelib.contexts.documents.webhook import prove_sender
 from chalicelib.delivery.outbox import Message, message_id
 from chalicelib.handle import Done, fold
-from chalicelib.http.paging import MAX_LIMIT, listing, page_request
+from chalicelib.http.paging import MAX_LIMIT, listing, page_of, page_request
 from chalicelib.http.resource import PUBLIC, SIGNED, XML, Resource, accepted, created, ok
 from chalicelib.kernel import Forbidden, Invalid, NotFound, Origin, Value
 from chalicelib.text import b64url
@@ -535,16 +535,7 @@ def _list(question: Any, keep: Any) -> Response:
         raise NotYourAgency(field="agency")
     if agency is None:
         raise AgencyNeeded(field="agency")
-    found = runtime.views().page(
-        question,
-        by=agency,
-        limit=page.limit,
-        cursor=page.cursor,
-        seen=page.seen,
-        keep=keep,
-        newest_first=True,
-    )
-    return listing(found.items, found.next, found.as_of, stale=found.stale)
+    return page_of(question, page, by=agency, keep=keep, newest_first=True)
 
 
 class InvalidDay(Invalid):

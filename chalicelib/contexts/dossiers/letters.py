@@ -8,11 +8,12 @@ from typing import Any
 
 from chalicelib.contexts.dossiers.domain.events import AnyDossierEvent
 from chalicelib.contexts.dossiers.messages import MESSAGE_BYTES, Opened, personal, told
-from chalicelib.contexts.dossiers.shown import opened, standing
+from chalicelib.contexts.dossiers.shown import standing
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Letter
 from chalicelib.delivery.outbox import Message
 from chalicelib.eventstore.store import Commit
+from chalicelib.http.personal import opened
 
 CLOUDEVENT_TYPE = "application/cloudevents+json; charset=utf-8"
 LISTS = ("TaiLieuNop", "DanhSachHoSoBoSung", "DanhSachLePhi", "DanhSachGiayToKetQua")

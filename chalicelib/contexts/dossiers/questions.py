@@ -39,9 +39,10 @@ from chalicelib.contexts.dossiers.projections import (
 )
 from chalicelib.contexts.dossiers.projections.what_is_late import Running
 from chalicelib.contexts.dossiers.register import Register
-from chalicelib.contexts.dossiers.shown import Standing, opened, standing
+from chalicelib.contexts.dossiers.shown import Standing, standing
 from chalicelib.http.identity import Role
-from chalicelib.http.paging import listing, page_request
+from chalicelib.http.paging import page_of, page_request
+from chalicelib.http.personal import opened
 from chalicelib.http.resource import PUBLIC, Resource, ok
 from chalicelib.kernel import Invalid, Value
 from chalicelib.privacy.personal import Personal
@@ -270,17 +271,7 @@ def _page(
     show: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item,
 ) -> Response:
     asked = page_request(routes.query())
-    found = runtime.views().page(
-        question,
-        by=by,
-        limit=asked.limit,
-        cursor=asked.cursor,
-        seen=asked.seen,
-        keep=keep,
-        newest_first=newest,
-    )
-    items = [show(item) for item in found.items]
-    return listing(items, found.next, found.as_of, stale=found.stale)
+    return page_of(question, asked, by=by, keep=keep, newest_first=newest, show=show)
 
 
 def _all(

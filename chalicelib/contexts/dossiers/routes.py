@@ -8,7 +8,8 @@ from chalicelib.contexts.dossiers.acting import carry_out, command, seen_by
 from chalicelib.contexts.dossiers.asked import NewDossier, NewFile, Reason, Supplement
 from chalicelib.contexts.dossiers.domain.commands import RequestWithdrawal
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown, KeptElsewhere
-from chalicelib.contexts.dossiers.shown import closed, files_of, opened, shown
+from chalicelib.contexts.dossiers.shown import files_of, shown
+from chalicelib.http.personal import closed, opened
 from chalicelib.http.resource import Resource, accepted, created, ok
 from chalicelib.privacy.opened import note
 

@@ -3,7 +3,7 @@
 What is about a person who was forgotten is blank (None); an auditor never sees it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar
 
 from chalicelib import runtime
@@ -22,12 +22,9 @@ from chalicelib.contexts.dossiers.domain.events import (
 )
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown
 from chalicelib.contexts.dossiers.domain.state import Dossier
-from chalicelib.kernel import Value
-from chalicelib.privacy.personal import Erased, Personal
+from chalicelib.http.personal import Opened
 
 T = TypeVar("T")
-Opened = Callable[[Personal[Any] | None], Any]
-"""A personal value as plain data, or None if it may not or can no longer be read."""
 
 
 class Standing(NamedTuple):
@@ -66,21 +63,6 @@ def standing(id_: str, until: int | None = None) -> Standing:
     for commit in commits:
         events += dossier.codec.validate_json(commit.body, extra="ignore")
     return Standing(dossier.fold(events), events, commits[-1].number)
-
-
-def opened(personal: Personal[Any] | None) -> Any:
-    """A personal value as plain data; None if there is none, or its person was forgotten."""
-    if personal is None:
-        return None
-    try:
-        value = personal.open(runtime.vault().open)
-    except Erased:
-        return None
-    return value.model_dump(mode="json") if isinstance(value, Value) else value
-
-
-def closed(_personal: Personal[Any] | None) -> None:
-    """A personal value for who may not read it."""
 
 
 def shown(found: Standing, read: Opened) -> dict[str, Any]:

@@ -7,13 +7,12 @@ from typing import Annotated, Any, Self
 from chalice.app import Response
 from pydantic import Field, model_validator
 
-from chalicelib import runtime
 from chalicelib.agency_code import canonical
 from chalicelib.contexts.payments import books
 from chalicelib.contexts.payments.ledger import EVERYBODY, Account, Balance
 from chalicelib.contexts.payments.projections import do_the_books_agree
 from chalicelib.http.identity import Role
-from chalicelib.http.paging import listing, page_request
+from chalicelib.http.paging import listing, page_of, page_request
 from chalicelib.http.resource import Resource, ok
 from chalicelib.kernel import Forbidden, Value
 from chalicelib.projector.table import InvalidCursor
@@ -100,15 +99,7 @@ def list_entries() -> Response:
 @routes.get("/ledger/disagreements", allow=READERS)
 def list_disagreements() -> Response:
     """Where payment, dossier and ledger disagree, the longest first. Query: paging."""
-    asked = page_request(routes.query())
-    found = runtime.views().page(
-        do_the_books_agree.answer,
-        by="wrong",
-        limit=asked.limit,
-        cursor=asked.cursor,
-        seen=asked.seen,
-    )
-    return listing(found.items, found.next, found.as_of, stale=found.stale)
+    return page_of(do_the_books_agree.answer, page_request(routes.query()), by="wrong")
 
 
 def _page(

@@ -23,7 +23,7 @@ from chalicelib.contexts.payments.projections import which_providers_are_there
 from chalicelib.delivery.signatures import Unauthenticated, secret_bytes
 from chalicelib.handle import fold, handle
 from chalicelib.http.identity import ROLES
-from chalicelib.http.paging import listing, page_request
+from chalicelib.http.paging import page_of, page_request
 from chalicelib.http.problems import blame
 from chalicelib.http.resource import JSON, SIGNED, Resource, accepted, ok
 from chalicelib.kernel import Forbidden, Invalid, Value
@@ -101,15 +101,12 @@ def list_providers() -> Response:
     """The providers that payers may choose from, by name. Query: `suspended=true`, paging."""
     query = routes.query()
     asked, all_ = page_request(query), query.get("suspended") == "true"
-    page = runtime.views().page(
+    return page_of(
         which_providers_are_there.answer,
+        asked,
         by="all",
-        limit=asked.limit,
-        cursor=asked.cursor,
-        seen=asked.seen,
         keep=lambda row: all_ or not row["suspended"],
     )
-    return listing(page.items, page.next, page.as_of, stale=page.stale)
 
 
 @routes.get("/payment-providers/{provider_code}", allow={"administrator", "auditor"})

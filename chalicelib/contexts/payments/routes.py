@@ -32,7 +32,7 @@ from chalicelib.contexts.payments.domain.payment import (
 )
 from chalicelib.contexts.payments.domain.refusals import NotYourPayment, PaymentUnknown
 from chalicelib.contexts.payments.domain.state import Payment, Transaction
-from chalicelib.contexts.payments.people import office, opened, person, reader
+from chalicelib.contexts.payments.people import office, person, reader
 from chalicelib.contexts.payments.projections import (
     which_payments_are_asked_of_me,
     which_payments_await_an_agency,
@@ -40,7 +40,8 @@ from chalicelib.contexts.payments.projections import (
 from chalicelib.contexts.payments.shown import seen_by, shown, standing
 from chalicelib.handle import Done, Stale, fold, handle
 from chalicelib.http.identity import Role
-from chalicelib.http.paging import listing, page_request
+from chalicelib.http.paging import page_of, page_request
+from chalicelib.http.personal import opened
 from chalicelib.http.resource import Resource, accepted, created, ok
 from chalicelib.kernel import Invalid, Value
 
@@ -87,18 +88,10 @@ def list_payments() -> Response:
             query.get("attention") != "true" or any(open_ends)
         )
 
-    asked = page_request(query)
-    found = runtime.views().page(
-        question,
-        by=by,
-        limit=asked.limit,
-        cursor=asked.cursor,
-        seen=asked.seen,
-        keep=keep,
-        newest_first=True,
-    )
-    items = [{name: item[name] for name in item if name != "subject"} for item in found.items]
-    return listing(items, found.next, found.as_of, stale=found.stale)
+    def show(item: dict[str, Any]) -> dict[str, Any]:
+        return {name: item[name] for name in item if name != "subject"}
+
+    return page_of(question, page_request(query), by=by, keep=keep, newest_first=True, show=show)
 
 
 @routes.get("/payments/{payment_id}", allow={"citizen", "officer", "system", "auditor"})

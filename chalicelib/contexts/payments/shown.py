@@ -11,8 +11,9 @@ from chalicelib.contexts.payments.domain.payment import payment
 from chalicelib.contexts.payments.domain.receipt import receipt_id
 from chalicelib.contexts.payments.domain.refusals import PaymentUnknown
 from chalicelib.contexts.payments.domain.state import Payment
-from chalicelib.contexts.payments.people import Opened, office, person
+from chalicelib.contexts.payments.people import office, person
 from chalicelib.http.identity import Caller
+from chalicelib.http.personal import Opened
 
 
 class Standing(NamedTuple):

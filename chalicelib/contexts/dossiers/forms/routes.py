@@ -9,7 +9,7 @@ from chalicelib.contexts.dossiers.configured import configuration
 from chalicelib.contexts.dossiers.domain.refusals import KeptElsewhere
 from chalicelib.contexts.dossiers.forms.wording import Story, sheet
 from chalicelib.contexts.dossiers.register import Register
-from chalicelib.contexts.dossiers.shown import closed, opened
+from chalicelib.http.personal import closed, opened
 from chalicelib.http.printed import Wanted, printed
 from chalicelib.http.resource import Resource
 from chalicelib.paper.qr import lookup_link

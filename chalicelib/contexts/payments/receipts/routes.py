@@ -31,7 +31,7 @@ from chalicelib.contexts.payments.receipts.shown import (
 from chalicelib.contexts.payments.receipts.wording import sheet
 from chalicelib.handle import handle
 from chalicelib.http.identity import Caller, Role
-from chalicelib.http.paging import listing, page_request
+from chalicelib.http.paging import page_of, page_request
 from chalicelib.http.printed import Wanted, printed
 from chalicelib.http.resource import PUBLIC, Resource, accepted, ok
 from chalicelib.kernel import Value
@@ -94,16 +94,13 @@ def list_receipts() -> Response:
     agency = canonical(wanted.agency) if wanted.agency else office(caller)
     if caller.role != "auditor" and agency != office(caller):
         raise NotYourReceipt(field="agency")
-    page = runtime.views().page(
+    return page_of(
         which_receipts_were_issued.answer,
+        asked,
         by=agency,
-        limit=asked.limit,
-        cursor=asked.cursor,
-        seen=asked.seen,
         keep=(lambda row: row["kind"] == wanted.kind) if wanted.kind else None,
         newest_first=True,
     )
-    return listing(page.items, page.next, page.as_of, stale=page.stale)
 
 
 @routes.get("/receipts/{receipt_id}", allow=READERS)

@@ -15,8 +15,8 @@ from chalicelib.contexts.payments.domain.receipt import (
     ReceiptUnknown,
     receipt,
 )
-from chalicelib.contexts.payments.people import Opened
 from chalicelib.handle import fold
+from chalicelib.http.personal import Opened
 from chalicelib.text import from_b64url
 
 _WORD_CHARS = 10

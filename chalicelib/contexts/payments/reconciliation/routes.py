@@ -26,7 +26,7 @@ from chalicelib.contexts.payments.reconciliation.report import (
 )
 from chalicelib.handle import handle
 from chalicelib.http.identity import Role
-from chalicelib.http.paging import listing, page_request
+from chalicelib.http.paging import page_of, page_request
 from chalicelib.http.printed import HTML, POLICY
 from chalicelib.http.resource import Resource, accepted, ok
 from chalicelib.kernel import NotFound, Value
@@ -108,17 +108,14 @@ def list_settlements() -> Response:
     query = routes.query()
     asked = page_request(query)
     wanted = {name: query[name] for name in ("provider", "status") if name in query}
-    found = runtime.views().page(
+    return page_of(
         settled.answer,
+        asked,
         by="days",
-        limit=asked.limit,
-        cursor=asked.cursor,
-        seen=asked.seen,
         keep=lambda row: all(row[name] == said for name, said in wanted.items()),
         newest_first=True,
+        show=_shown,
     )
-    items = [_shown(row) for row in found.items]
-    return listing(items, found.next, found.as_of, stale=found.stale)
 
 
 @routes.get("/settlements/{provider}/{day}", allow=READERS)

@@ -16,11 +16,12 @@ from chalicelib.contexts.payments.domain.tax_enquiry import (
     TaxEnquiryUnknown,
     tax_enquiry,
 )
-from chalicelib.contexts.payments.people import Opened, office, person, reader
+from chalicelib.contexts.payments.people import office, person, reader
 from chalicelib.contexts.payments.taxes.reactions import debt_payment
 from chalicelib.contexts.payments.taxes.tax_register import ask
 from chalicelib.handle import Done, fold, handle
 from chalicelib.http.identity import Caller
+from chalicelib.http.personal import Opened
 from chalicelib.http.resource import Resource, created, ok
 from chalicelib.kernel import Conflict, Origin, Value
 from chalicelib.text import from_b64url
