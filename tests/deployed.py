@@ -9,6 +9,7 @@ from unittest import mock
 import template
 from moto import mock_aws
 from moto.kms import models as moto_kms
+from shelves import one_call_at_a_time
 
 from chalicelib import runtime
 
@@ -28,6 +29,9 @@ def on_moto() -> Iterator[None]:
     """An empty deployment inside this process."""
     with mock_aws():
         environment = {"STAGE": "test", "ISSUER": "https://issuer.example", "AUDIENCE": "test"}
+        # Of two threads that ask moto at once, both may be told that they were first.
+        for service in ("dynamodb", "s3", "sqs", "kms"):
+            one_call_at_a_time(runtime.client(service))
         dynamodb = runtime.client("dynamodb")
         for name, table in template._tables().items():
             made = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")

@@ -26,7 +26,6 @@ from deployed import on_moto
 from faults import Died
 from gateway import Answer, Gateway, caller
 from receivers import Post, receiver
-from shelves import one_call_at_a_time
 
 from app import app
 from chalicelib import registry, runtime, workers
@@ -150,8 +149,7 @@ class World:
         self._announced: set[Place] = set()
         self._numbers, self._codes = count(1), count(10)
         self.clients = {
-            service: one_call_at_a_time(runtime.client(service))
-            for service in ("dynamodb", "s3", "sqs", "kms")
+            service: runtime.client(service) for service in ("dynamodb", "s3", "sqs", "kms")
         }
         # One client for the views too, so that a fault meets every call there is.
         model: Any = runtime.views().model
