@@ -84,6 +84,8 @@ def test_a_revocation_reaches_those_it_concerns_and_is_answered(journey):
 def test_a_revocation_in_edxml_concerns_those_it_is_addressed_to(journey):
     sender, other = journey.join(), journey.join()
     first, second = journey.join(), journey.join()
+    # Whoever has just joined is known by their key once the views are told of it.
+    journey.settled()
     number = "302"
     told = edxml_document(sender, [first, second], code_number=number)
     sender.post(journey.api, told)
