@@ -18,6 +18,7 @@ help: ## Say what there is
 setup: ## Install the virtualenvs (run, demo, check and test do it when needed)
 	@infra/venv.sh .venv requirements.txt cli/requirements.txt tests/requirements.txt
 	@infra/venv.sh .venv-ministack infra/ministack-requirements.txt
+	@infra/venv.sh .venv-client infra/client-requirements.txt
 	@infra/judges.sh
 
 run: setup ## The whole system on this machine, up until Ctrl-C; state is kept in .local
@@ -59,10 +60,11 @@ emulator:
 journeys:
 	@$(PY) -m pytest -q -m journey
 
-soak: setup ## Ten minutes of hard work, then 5,000 steps of everybody doing as they like, 10,000 of payers
+soak: setup ## Ten minutes of hard work, then everybody as they like, payers, then anything to every route
 	@$(PY) -m bench.soak
 	@HYPOTHESIS_PROFILE=soak $(PY) -m pytest -q -s tests/survival/test_everybody.py \
-	  tests/contexts/payments/test_everybody_pays.py tests/test_contract.py
+	  tests/contexts/payments/test_everybody_pays.py
+	@$(PY) -m bench.contract
 
 permissions: setup ## Take each right of each function away in turn: a journey must fail (SAMPLE=20 SEED=1: a sample)
 	@$(PY) -m infra.permissions $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))

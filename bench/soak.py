@@ -30,7 +30,7 @@ from infra.issuer import LocalIssuer, Role
 from infra.stack import LocalStack, stop_on_signals
 
 AGENCIES, DOCUMENTS, RECEIVERS, DOWN = 95, 2_000, 3, 10
-PER_S = 4.5
+PER_S = 6.0
 """Documents handed over in a second."""
 CLERKS = 4
 """Who hand over at the same time."""
@@ -38,7 +38,7 @@ URGENT = 0.1
 """The share of documents that take the urgent lane."""
 WITHIN_S = 600
 """How long all of it may take, from the first document to the last receipt noted."""
-REPORT_S, LOOK_S, READ_S = 15.0, 0.05, 1.0
+REPORT_S, LOOK_S, READ_S = 15.0, 0.5, 1.0
 VIEW = "which_documents_did_my_agency_send"
 SEED = 20_260_101
 

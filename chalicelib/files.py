@@ -12,6 +12,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import quote
 
 from botocore.exceptions import ClientError
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.kernel import Invalid, Value
@@ -44,6 +45,21 @@ class Upload(Value):
     url: str
     headers: dict[str, str]
     expires_at: datetime
+
+
+class DownloadLink(TypedDict):
+    """Where a file can be fetched until `expires_at` (UTC), without a token."""
+
+    url: str
+    expires_at: datetime
+
+
+class FileLink(DownloadLink):
+    """A file and where it can be fetched."""
+
+    media_type: str
+    size: int
+    sha256: str
 
 
 class FileTooLarge(Invalid):
@@ -171,7 +187,7 @@ def discard(owner: str, digests: Iterable[str]) -> None:
         )
 
 
-def link(file: File, folder: str, name: str) -> dict[str, str]:
+def link(file: File, folder: str, name: str) -> DownloadLink:
     """A short-lived link to a kept file, under this name."""
     url = runtime.client("s3").generate_presigned_url(
         "get_object",
@@ -183,10 +199,20 @@ def link(file: File, folder: str, name: str) -> dict[str, str]:
         },
         ExpiresIn=LINK_S,
     )
-    return {"url": url, "expires_at": _expiry().isoformat()}
+    return {"url": url, "expires_at": _expiry()}
 
 
-def lend(data: bytes, media_type: str, folder: str, name: str) -> dict[str, str]:
+def file_link(file: File, folder: str, name: str) -> FileLink:
+    """A kept file with a short-lived link to it, under this name."""
+    return {
+        "media_type": file.media_type,
+        "size": file.size,
+        "sha256": file.sha256,
+        **link(file, folder, name),
+    }
+
+
+def lend(data: bytes, media_type: str, folder: str, name: str) -> DownloadLink:
     """A short-lived link to something made on request, which is gone after a day.
 
     Where uploads wait nothing has versions, so what is personal in it does not outlive that day.
@@ -203,7 +229,7 @@ def lend(data: bytes, media_type: str, folder: str, name: str) -> dict[str, str]
         },
         ExpiresIn=LINK_S,
     )
-    return {"url": url, "expires_at": _expiry().isoformat()}
+    return {"url": url, "expires_at": _expiry()}
 
 
 def open_kept(file: File, folder: str) -> BinaryIO:

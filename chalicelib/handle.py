@@ -118,6 +118,7 @@ def handle(
             )
         except Lost as lost:
             overtaken += 1
+            _count_conflict()
             fresh = verify([lost.winner], stream, commits[-1] if commits else None)
         except Claimed:
             # Had it written to this stream, its commit would have been found, or have stood in
@@ -125,10 +126,12 @@ def handle(
             raise IdempotencyKeyReused(field="Idempotency-Key") from None
         except NumberTaken:
             contended += 1
+            _count_conflict()
             _wait(contended)
             continue
         except Contended:
             contended += 1
+            _count_conflict()
             _wait(contended)
             fresh = store.load(stream)[number:]
         else:
@@ -136,6 +139,16 @@ def handle(
         state = fold(decider, fresh, state)
         commits = [*commits, *fresh]
     raise Stale(stream)
+
+
+def _count_conflict() -> None:
+    """Somebody was faster: a metric in the log (CloudWatch EMF) that names nothing."""
+    # Rare, so no cold start pays for it.
+    from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit  # noqa: PLC0415
+
+    metrics = EphemeralMetrics(namespace="LienThong/Commands", service="commands")
+    metrics.add_metric("Conflicts", MetricUnit.Count, 1)
+    metrics.flush_metrics()
 
 
 def _wait(contended: int) -> None:

@@ -33,6 +33,10 @@ class Event(Value):
     type: str
 
 
+Method = Literal["jwt", "webhook", "reaction", "operator"]
+"""How it was known who asks."""
+
+
 class Origin(Value):
     """Who asks, when, how surely we know them, and what their wish follows from.
 
@@ -45,7 +49,7 @@ class Origin(Value):
     command_id: str
     digest: str
     actor: str
-    method: Literal["jwt", "webhook", "reaction", "operator"]
+    method: Method
     assurance: int = 0
     correlation: str = ""
     causation: str = ""

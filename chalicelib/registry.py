@@ -90,6 +90,7 @@ from chalicelib.contexts.payments.projections import (
     which_providers_are_there,
     which_receipts_were_issued,
     which_refunds_are_to_be_paid,
+    which_tax_enquiries_wait,
     which_transactions_are_open,
 )
 from chalicelib.contexts.payments.receipts import reactions as receipting
@@ -162,6 +163,7 @@ PROJECTIONS: list[Projection[Any]] = [
     which_payments_expire.answer,
     which_transactions_are_open.answer,
     which_refunds_are_to_be_paid.answer,
+    which_tax_enquiries_wait.answer,
     which_providers_are_there.answer,
     what_did_a_provider_take.answer,
     how_did_a_day_settle.answer,
@@ -191,6 +193,11 @@ DECIDERS: list[Decider[Any, Any, Any]] = [
     provider,
     settlement,
 ]
+
+EVENTS: frozenset[str] = frozenset(
+    type_ for decider in DECIDERS for type_ in event_types(decider.events)
+)
+"""The types of events that this program knows: only a newer one writes others."""
 
 
 @wraps(following.react)

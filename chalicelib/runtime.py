@@ -30,7 +30,7 @@ from chalicelib.delivery.lanes import Lanes
 from chalicelib.delivery.orders import Orders
 from chalicelib.delivery.outbox import Outbox
 from chalicelib.delivery.parking import Parking
-from chalicelib.delivery.send import Sender
+from chalicelib.delivery.send import ANSWER_S, CONNECT_S, Sender
 from chalicelib.delivery.signatures import secret_bytes
 from chalicelib.eventstore.dynamodb import DynamoShelf
 from chalicelib.eventstore.numbers import Numbers
@@ -192,6 +192,13 @@ def vault() -> Vault:
     dynamodb, kms, master = client("dynamodb"), client("kms"), os.environ["MASTER_KEY_ID"]
     epochs = KeyRing(dynamodb, kms, table("epoch_keys"), master)
     return Vault(KeyRing(dynamodb, kms, table("subject_keys"), master, epochs=epochs))
+
+
+def make_keys() -> None:
+    """Make the keys that workers use and may not make: the deployment's own, and this month's."""
+    for name in (_FINGERPRINT_KEY, _SUBJECT_KEY, _SIGNING_KEY):
+        service_keys().key(name)
+    vault().keys.begin_epoch()
 
 
 def fingerprint(data: bytes) -> str:
@@ -383,6 +390,14 @@ def attempts() -> Attempts:
 
 
 @cache
-def sender() -> Sender:
-    """Posts to agencies; loopback is allowed in the local profile alone."""
-    return Sender(loopback=settings().loopback)
+def sender(patience_s: float = ANSWER_S) -> Sender:
+    """Posts to agencies and registers; loopback is allowed in the local profile alone.
+
+    `patience_s` is how long an answer may take in all: less where somebody waits for it.
+    """
+    return Sender(
+        loopback=settings().loopback,
+        connect_s=min(CONNECT_S, patience_s),
+        read_s=patience_s,
+        answer_s=patience_s,
+    )

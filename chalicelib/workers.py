@@ -21,7 +21,8 @@ from chalicelib.contexts.audit import erase as forgetting
 from chalicelib.contexts.documents.intake import Job, take_in
 from chalicelib.contexts.dossiers import catalogue_import
 from chalicelib.contexts.dossiers.notices.notify import notifier
-from chalicelib.contexts.payments.asking import ask_providers
+from chalicelib.contexts.operations.followers import furthest_behind
+from chalicelib.contexts.payments.asking import ask_what_is_due
 from chalicelib.contexts.payments.books import disagreements
 from chalicelib.contexts.payments.reconciliation import receiving
 from chalicelib.correspondence import events_of, origin_of
@@ -29,10 +30,10 @@ from chalicelib.delivery.outbox import FOLLOWER as OUTBOX
 from chalicelib.delivery.standing import standings
 from chalicelib.eventstore.store import Commit, Place
 from chalicelib.handle import handle
-from chalicelib.history.reader import Positioned
-from chalicelib.http.problems import blame, refused
+from chalicelib.history.reader import Newer, Positioned
+from chalicelib.http.problems import Problem, blame, refused
 from chalicelib.kernel import Origin, Refused
-from chalicelib.projector.aside import BEHIND, Aside
+from chalicelib.projector.aside import BEHIND, NEWER, ParkedCommit
 from chalicelib.projector.checkpoints import REACT, Run
 from chalicelib.projector.runner import NEAR
 
@@ -75,14 +76,19 @@ def project(event: dict[str, Any], context: Any) -> Failures:
     """Bring every view and the outbox up to the end of history, then ring those who follow.
 
     Views that are far behind are fed when the schedule rings, beside what history's own stream
-    wakes, so that nobody waits for them.
+    wakes, so that nobody waits for them. Then it is measured, too, how far everybody is behind.
     """
     run = Run(runtime.checkpoints())
     projector = runtime.projector(_stalls_only_itself)
     routings = [mail.routing for mail in registry.CORRESPONDENCE]
+    grown: dict[str, int] = {}
     try:
         projector.follow(*registry.PROJECTIONS, run=run, within=NEAR)
-        grown = runtime.outbox().extend(projector.reader, routings, run)
+        try:
+            grown = runtime.outbox().extend(projector.reader, routings, run, registry.EVENTS)
+        except Newer as newer:
+            # A message that is left out could not take its place in its lane later.
+            log.error("view stalled", extra={"view": OUTBOX, **blame(newer)})  # noqa: TRY400 -- as below.
     finally:
         run.write()
     if grown:
@@ -91,6 +97,7 @@ def project(event: dict[str, Any], context: Any) -> Failures:
         runtime.ring_react(f"history-{run.foremost}")
     if not any("dynamodb" in record for record in event.get("Records", ())):
         projector.follow(*registry.PROJECTIONS, over=lambda: _short_of_time(context))
+        _measure_lags()
     return _no_failures()
 
 
@@ -139,7 +146,8 @@ def react(event: dict[str, Any], context: Any) -> Failures:
         wanted = runtime.reader().after(run.at(REACT), lambda s: s.split("-")[0] in categories)
         for stretch in wanted:
             for positioned in stretch.commits:
-                if types.isdisjoint(data["type"] for data in positioned.commit.data()):
+                written = positioned.commit.types
+                if types.isdisjoint(written) and written <= registry.EVENTS:
                     continue
                 if _short_of_time(context):
                     runtime.ring_react(f"history-{positioned.position}")
@@ -199,8 +207,8 @@ def notify(_event: dict[str, Any], context: Any) -> Failures:
 
 @workers.lambda_function(name="pay")
 def pay(_event: dict[str, Any], context: Any) -> Failures:
-    """Ask providers what became of transactions, and have refunds paid: when the schedule rings."""
-    ask_providers(_origin_at, lambda: _nearly_over(context))
+    """Ask what became of transactions and tax enquiries, have refunds paid: by the schedule."""
+    ask_what_is_due(_origin_at, lambda: _nearly_over(context))
     return _no_failures()
 
 
@@ -246,8 +254,9 @@ def intake(event: dict[str, Any], context: Any) -> Failures:
     return _no_failures()
 
 
-def _problem(refusal: Refused) -> dict[str, Any]:
-    return dict(json.loads(refused(refusal).body))
+def _problem(refusal: Refused) -> Problem:
+    said: Problem = json.loads(refused(refusal).body)
+    return said
 
 
 def _act_on_due(context: Any) -> None:
@@ -317,7 +326,7 @@ def _follow_up(positioned: Positioned, waiting: set[str]) -> None:
     failure = Failure("", BEHIND) if commit.stream in waiting else _react_to(commit)
     if failure:
         waiting.add(commit.stream)
-        one = Aside(
+        one = ParkedCommit(
             stream=commit.stream,
             commit=commit.number,
             position=position,
@@ -329,6 +338,11 @@ def _follow_up(positioned: Positioned, waiting: set[str]) -> None:
 
 def _react_to(commit: Commit) -> Failure | None:
     """Carry out what follows from a commit; if that fails, which reaction and how."""
+    if strange := commit.types - registry.EVENTS:
+        # What follows from it a newer program knows, which takes it up by itself.
+        about = {"about": commit.seen, "error": NEWER, "events": sorted(strange)}
+        log.error("reaction parked", extra=about)
+        return Failure("", NEWER)
     for reaction in registry.REACTIONS:
         try:
             _carry_out(reaction, commit)
@@ -375,6 +389,15 @@ def _ring_due_lanes() -> None:
     runtime.ring_lanes(due, f"due-{now.isoformat()}".replace(":", "").replace("+", "-"))
 
 
+def _measure_lags() -> None:
+    """Say how far each worker is behind history: metrics in the log (CloudWatch EMF)."""
+    for worker, reader in furthest_behind(runtime.now()).items():
+        metrics = EphemeralMetrics(namespace="LienThong/History", service=worker)
+        metrics.add_metric("LagPositions", MetricUnit.Count, reader.lag)
+        metrics.add_metric("Lag", MetricUnit.Seconds, reader.lag_s)
+        metrics.flush_metrics()
+
+
 def _measure() -> None:
     """Say how much waits in the lanes and for how long: metrics in the log (CloudWatch EMF).
 
@@ -382,27 +405,28 @@ def _measure() -> None:
     them, or it would drown all else. A lane has its own while it is not empty. Agencies' codes are
     public.
     """
-    now = runtime.now()
-    lanes = standings(runtime.lanes(), runtime.outbox(), runtime.event_store())
+    lanes = standings(runtime.lanes(), runtime.outbox(), runtime.event_store(), runtime.now())
     for lane in lanes:
         if lane.depth or lane.parked:
             name = f"{lane.agency}#{lane.lane}"
-            _emit(lane.depth, lane.oldest_s(now), lane.parked, lane=name)
+            _emit(lane.depth, lane.oldest_s, lane.parked, lane.failures, lane=name)
     watched = [lane for lane in lanes if not (lane.paused and lane.paused.ordered)]
     _emit(
         sum(lane.depth for lane in watched),
-        max((lane.oldest_s(now) for lane in watched), default=0),
+        max((lane.oldest_s for lane in watched), default=0),
         sum(lane.parked for lane in lanes),
+        sum(lane.failures for lane in lanes),
     )
 
 
-def _emit(depth: int, oldest_s: int, parked: int, **dimensions: str) -> None:
+def _emit(depth: int, oldest_s: int, parked: int, retries: int, **dimensions: str) -> None:
     metrics = EphemeralMetrics(namespace="LienThong/Delivery", service="deliver")
     for name, value in dimensions.items():
         metrics.add_dimension(name, value)
     metrics.add_metric("OutboxDepth", MetricUnit.Count, depth)
     metrics.add_metric("OldestMessageAge", MetricUnit.Seconds, oldest_s)
     metrics.add_metric("ParkedMessages", MetricUnit.Count, parked)
+    metrics.add_metric("Retries", MetricUnit.Count, retries)
     metrics.flush_metrics()
 
 

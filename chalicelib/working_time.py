@@ -11,17 +11,33 @@ from functools import cache
 from itertools import pairwise
 from typing import Annotated, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from chalicelib.kernel import Value
 
 HANOI = timezone(timedelta(hours=7), "Asia/Ho_Chi_Minh")
 """Vietnam has kept UTC+7 without summer time since 1975: a fixed offset needs no zone database."""
+_OUR_TIMES = range(1900, 3000)
 _DAY = timedelta(days=1)
 _NONE = timedelta()
 _SEARCHED_DAYS = 366
 """A calendar whose next working day lies further off is not a calendar."""
 Why = Annotated[str, Field(min_length=1)]
+
+
+def in_our_times(at: datetime) -> datetime:
+    """The same moment, if it can be told in every zone: the calendar has a first and a last day.
+
+    Raises:
+        ValueError: nobody who is alive means it.
+    """
+    if at.year not in _OUR_TIMES:
+        raise ValueError("not a moment of our times")
+    return at
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(in_our_times)]
+"""A moment as somebody else says it."""
 
 
 class Opening(Value):

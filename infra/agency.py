@@ -90,6 +90,11 @@ class DemoAgency:
         keys = api.call("GET", "/webhook-keys").body["keys"]
         self.axis_keys = [from_b64url(key["x"]) for key in keys]
         api.register(self.code, self.name, "demo data, not a real agency")
+        path = f"/agencies/{self.code}/systems/demo"
+        return api.call("PUT", path, role="administrator", body=self.registration())
+
+    def registration(self) -> Json:
+        """What an administrator says of the agency's system."""
         system: Json = {
             "kind": "documents",
             "endpoint": f"http://127.0.0.1:{self.port}/inbox",
@@ -100,8 +105,7 @@ class DemoAgency:
         else:
             public = self._key.public_key().public_bytes_raw()
             system |= {"public_keys": [b64encode(public).decode()]}
-        path = f"/agencies/{self.code}/systems/demo"
-        return api.call("PUT", path, role="administrator", body=system)
+        return system
 
     def post(
         self,
@@ -113,18 +117,21 @@ class DemoAgency:
         at: float | None = None,
     ) -> Answer:
         """Post a signed webhook to the axis; `at`, when it was signed, is Unix time."""
+        headers = {"content-type": media_type, **self.signed(body, id_, at=at)}
+        return api.call("POST", f"/webhooks/{self.code}", body=body, headers=headers)
+
+    def signed(self, body: bytes, id_: str = "", *, at: float | None = None) -> dict[str, str]:
+        """The headers that show that a body is ours."""
         id_, signed_at = id_ or f"demo_{uuid4()}", int(time.time() if at is None else at)
         if self.secret:
             signature = sign_hmac(secret_bytes(self.secret), id_, signed_at, body)
         else:
             signature = sign_ed25519(self._key.private_bytes_raw(), id_, signed_at, body)
-        headers = {
-            "content-type": media_type,
+        return {
             "webhook-id": id_,
             "webhook-timestamp": str(signed_at),
             "webhook-signature": signature,
         }
-        return api.call("POST", f"/webhooks/{self.code}", body=body, headers=headers)
 
     def report(self, api: Api, document: str, code: str, note: str = "") -> Answer:
         """Report a status of our copy by signed webhook, as a CloudEvent."""

@@ -220,7 +220,8 @@ def main() -> None:
     parser.add_argument("stage", help="for instance test or production: a stack of its own")
     parser.add_argument("--yes", action="store_true", help="change it without asking")
     parser.add_argument("parameters", nargs="*", help="Name=value, for instance Issuer=https://…")
-    options = parser.parse_args()
+    # An option may stand among the parameters.
+    options = parser.parse_intermixed_args()
     client, stack = cast("Clients", boto3.client), f"{STACK}-{options.stage}"
     region = client("s3").meta.region_name
     found = _stack(client("cloudformation"), stack)
@@ -232,7 +233,8 @@ def main() -> None:
         folder = package()
         proposal = propose(client, folder, _bucket(client, region), parameters, stack)
         if proposal is None:
-            sys.exit(f"nothing to change in {stack}")
+            print(f"nothing to change in {stack}")
+            return
         print(f"{stack} in {region} would change ({len(proposal.changes)} resources):")
         for line in proposal.lines():
             print(f"  {line}")

@@ -30,35 +30,27 @@ def _index(name: str, index: str) -> Statement:
     return _allow("dynamodb", "Query", {"Fn::Sub": f"${{{name}Table.Arn}}/index/{index}"})
 
 
-def _objects(actions: str, *prefixes: str) -> list[Statement]:
-    """Rights on objects of the content bucket under `prefixes`.
-
-    `ListBucket` comes with them because S3 answers 403 instead of 404 without it.
-    """
-    return [
-        _allow("s3", actions, *({"Fn::Sub": f"${{ContentBucket.Arn}}/{p}/*"} for p in prefixes)),
-        _allow("s3", "ListBucket", _arn("ContentBucket")),
-    ]
+def _objects(actions: str, *prefixes: str) -> Statement:
+    """Rights on objects of the content bucket under `prefixes`."""
+    return _allow("s3", actions, *({"Fn::Sub": f"${{ContentBucket.Arn}}/{p}/*"} for p in prefixes))
 
 
-def _log(actions: str, *names: str) -> list[Statement]:
-    """Rights on files of the log that are called so; on `ListBucket` see `_objects`."""
-    return [
-        _allow("s3", actions, *({"Fn::Sub": f"${{LogBucket.Arn}}/{name}"} for name in names)),
-        _allow("s3", "ListBucket", _arn("LogBucket")),
-    ]
+def _log(actions: str, *names: str) -> Statement:
+    """Rights on files of the log that are called so."""
+    return _allow("s3", actions, *({"Fn::Sub": f"${{LogBucket.Arn}}/{name}"} for name in names))
 
 
-def _staging(actions: str) -> list[Statement]:
-    return [
-        _allow("s3", actions, {"Fn::Sub": "${StagingBucket.Arn}/*"}),
-        _allow("s3", "ListBucket", _arn("StagingBucket")),
-    ]
+def _may_miss(*buckets: str) -> Statement:
+    """For whom an object may rightly be missing: S3 says 403 instead of 404 without this right."""
+    return _allow("s3", "ListBucket", *(_arn(f"{bucket}Bucket") for bucket in buckets))
+
+
+def _staging(actions: str) -> Statement:
+    return _allow("s3", actions, {"Fn::Sub": "${StagingBucket.Arn}/*"})
 
 
 def _reads_queue(name: str) -> Statement:
-    actions = "ReceiveMessage DeleteMessage ChangeMessageVisibility GetQueueAttributes"
-    return _allow("sqs", actions, _arn(f"{name}Queue"))
+    return _allow("sqs", "ReceiveMessage DeleteMessage GetQueueAttributes", _arn(f"{name}Queue"))
 
 
 def _rings(*names: str) -> Statement:
@@ -79,33 +71,39 @@ def _reads_stream(name: str) -> list[Statement]:
     ]
 
 
-# Handling a command: append to a stream, count, find a repeat.
-_COMMANDS = [
-    _table("Events", "PutItem Query BatchGetItem"),
-    _table("Commands", "PutItem"),
-]
+# Handling a command: load a stream, append to it. Whoever takes requests from outside also has
+# their ids remembered, so that a repeat is found.
+_COMMANDS = _table("Events", "PutItem Query")
+_REQUESTS = _table("Commands", "GetItem PutItem")
+_COMMITS = _table("Events", "BatchGetItem")
 # Registering a copy takes the next arrival number of its receiver's year, a receipt that of its
 # series.
 _NUMBERS = _table("Counters", "GetItem UpdateItem")
-_PERSONAL = [
-    _table("SubjectKeys", "GetItem PutItem"),
-    _table("EpochKeys", "GetItem PutItem"),
-    _table("ServiceKeys", "GetItem PutItem"),
-    _allow("kms", "GenerateDataKey Decrypt", _arn("MasterKey")),
+# Opening what is personal. The keys that it takes are made by who speaks with people.
+_OPENS = [
+    _table("SubjectKeys", "GetItem"),
+    _table("EpochKeys", "GetItem"),
+    _allow("kms", "Decrypt", _arn("MasterKey")),
 ]
+# Signing letters, naming persons, recognising repeats.
+_SECRETS = _table("ServiceKeys", "GetItem")
 _VIEWS = [_table("Views", "BatchGetItem"), _index("Views", "by_sort")]
 _LOG_FILES = ("tile/*", "checkpoints/*", "timestamps/*")
 
 GRANTS: dict[str, list[Statement]] = {
     "APIHandler": [
-        *_COMMANDS,
+        _COMMANDS,
+        _REQUESTS,
+        _COMMITS,
         _NUMBERS,
-        *_PERSONAL,
+        *_OPENS,
+        _SECRETS,
+        *(_table(f"{keys}Keys", "PutItem") for keys in ("Subject", "Epoch", "Service")),
+        _allow("kms", "GenerateDataKey", _arn("MasterKey")),
         *_VIEWS,
         _table("Positions", "BatchGetItem"),
         _table("Checkpoints", "GetItem UpdateItem"),
         _table("History", "GetItem Query"),
-        _table("Commands", "GetItem"),
         _table("Lanes", "GetItem Scan UpdateItem"),
         _table("Parked", "Query PutItem UpdateItem DeleteItem"),
         _table("Outbox", "GetItem Query"),
@@ -114,15 +112,16 @@ GRANTS: dict[str, list[Statement]] = {
         _table("Submissions", "GetItem PutItem"),
         _table("Notices", "Query"),
         _table("Log", "GetItem"),
-        *_log("GetObject", *_LOG_FILES),
+        _log("GetObject", *_LOG_FILES),
         _allow("kms", "GetPublicKey", _arn("LogKey")),
-        *_objects("GetObject PutObject", "bodies", "attachments", "originals", "rendered"),
-        *_objects("GetObject", "trust"),
-        *_staging("GetObject PutObject DeleteObject"),
+        _objects("GetObject PutObject", "bodies", "attachments", "originals", "rendered"),
+        _objects("GetObject", "trust"),
+        _staging("GetObject PutObject DeleteObject"),
         # Each person's files in a folder of that person's, to be erased with them.
-        *_objects("GetObject PutObject", "components"),
+        _objects("GetObject PutObject", "components"),
         # Providers' settlement files, as they came.
-        *_objects("GetObject PutObject", "settlements"),
+        _objects("GetObject PutObject", "settlements"),
+        _may_miss("Content", "Log", "Staging"),
         _rings("Intake", "Deliver", "React"),
     ],
     "Authorize": [],
@@ -135,8 +134,8 @@ GRANTS: dict[str, list[Statement]] = {
     ],
     "Project": [
         _table("History", "GetItem Query"),
-        _table("Events", "BatchGetItem"),
-        *_objects("GetObject", "bodies"),
+        _COMMITS,
+        _objects("GetObject", "bodies"),
         _table("Views", "BatchGetItem PutItem"),
         _table("Checkpoints", "GetItem UpdateItem"),
         _table("Lanes", "BatchGetItem GetItem PutItem"),
@@ -147,23 +146,25 @@ GRANTS: dict[str, list[Statement]] = {
     ],
     "Seal": [
         _table("History", "GetItem Query"),
-        _table("Events", "BatchGetItem"),
+        _COMMITS,
         _table("Log", "GetItem PutItem"),
-        *_log("GetObject PutObject", *_LOG_FILES, "staging/*"),
-        *_log("PutObjectRetention", *_LOG_FILES),
+        _log("GetObject PutObject", *_LOG_FILES, "staging/*"),
+        _log("PutObjectRetention", *_LOG_FILES),
         # Of tiles only the parts that a whole one has superseded.
-        *_log("DeleteObject", "tile/*.p/*", "staging/*"),
-        *_objects("GetObject", "trust"),
+        _log("DeleteObject", "tile/*.p/*", "staging/*"),
+        _objects("GetObject", "trust"),
+        _may_miss("Content", "Log"),
         _allow("kms", "Sign GetPublicKey", _arn("LogKey")),
         *_reads_stream("History"),
         _reads_queue("Seal"),
     ],
+    # What follows from events is small: none of these commits is too large for its table.
     "React": [
-        *_COMMANDS,
+        _COMMANDS,
+        _COMMITS,
         _NUMBERS,
-        *_PERSONAL,
         _table("History", "GetItem Query"),
-        *_objects("GetObject PutObject", "bodies"),
+        _objects("GetObject", "bodies"),
         _table("Checkpoints", "GetItem UpdateItem"),
         _table("Parked", "Query PutItem DeleteItem"),
         *_VIEWS,
@@ -171,23 +172,30 @@ GRANTS: dict[str, list[Statement]] = {
         _rings("React"),
     ],
     "Deliver": [
-        *_COMMANDS,
-        *_PERSONAL,
-        *_VIEWS,
+        _COMMANDS,
+        _COMMITS,
+        *_OPENS,
+        # A letter is kept sealed also if its clerk was forgotten before it was written.
+        _table("SubjectKeys", "PutItem"),
+        _SECRETS,
+        _table("Views", "BatchGetItem"),
         _table("Lanes", "GetItem Scan UpdateItem"),
         _table("Parked", "Query PutItem DeleteItem"),
         _table("Outbox", "GetItem Query"),
         _table("Attempts", "PutItem"),
         _table("Checkpoints", "GetItem"),
-        *_objects("GetObject PutObject", "bodies", "attachments", "rendered"),
+        _objects("GetObject", "bodies", "attachments"),
+        _objects("GetObject PutObject", "rendered"),
+        _may_miss("Content"),
         _reads_queue("Deliver"),
         _rings("Deliver"),
     ],
     "Notify": [
-        *_PERSONAL,
+        *_OPENS,
+        _SECRETS,
         _table("History", "GetItem Query"),
-        _table("Events", "BatchGetItem"),
-        *_objects("GetObject", "bodies"),
+        _COMMITS,
+        _objects("GetObject", "bodies"),
         _table("Checkpoints", "GetItem UpdateItem"),
         _table("Notices", "PutItem"),
         _index("Notices", "by_due"),
@@ -196,37 +204,42 @@ GRANTS: dict[str, list[Statement]] = {
         _reads_queue("Notify"),
     ],
     "Pay": [
-        *_COMMANDS,
-        *_PERSONAL,
+        _COMMANDS,
+        _COMMITS,
+        *_OPENS,
+        _SECRETS,
         _table("Checkpoints", "GetItem"),
         _index("Views", "by_sort"),
-        *_objects("GetObject PutObject", "bodies"),
         _reads_queue("Pay"),
     ],
     # The one function that may destroy keys and files of persons.
     "Erase": [
-        *_COMMANDS,
-        *_PERSONAL,
+        _COMMANDS,
         _table("SubjectKeys", "UpdateItem Scan"),
-        _table("EpochKeys", "DeleteItem Scan"),
+        _table("EpochKeys", "GetItem DeleteItem Scan"),
+        _allow("kms", "Decrypt", _arn("MasterKey")),
         _table("Checkpoints", "GetItem"),
         _index("Views", "by_sort"),
-        *_objects("GetObject PutObject", "bodies"),
-        *_objects("DeleteObjectVersion DeleteObject", "components"),
+        _objects("DeleteObjectVersion", "components"),
         _allow("s3", "ListBucketVersions", _arn("ContentBucket")),
         _reads_queue("Erase"),
     ],
     "Intake": [
-        *_COMMANDS,
+        _COMMANDS,
+        _REQUESTS,
         _NUMBERS,
-        *_PERSONAL,
+        *_OPENS,
+        _SECRETS,
+        # A clerk whom nobody has named before.
+        _table("SubjectKeys", "PutItem"),
         *_VIEWS,
-        _table("Commands", "GetItem"),
         _table("Checkpoints", "GetItem"),
         _table("Submissions", "GetItem PutItem"),
-        *_objects("GetObject PutObject", "bodies", "attachments", "originals"),
-        *_objects("GetObject", "trust", "settlements"),
-        *_staging("GetObject DeleteObject"),
+        _objects("GetObject PutObject", "bodies"),
+        _objects("PutObject", "attachments", "originals"),
+        _objects("GetObject", "trust", "settlements"),
+        _staging("GetObject DeleteObject"),
+        _may_miss("Content", "Staging"),
         _reads_queue("Intake"),
         # A long table is entered in several turns.
         _rings("Intake"),

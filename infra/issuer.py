@@ -10,12 +10,9 @@ import binascii
 import hmac
 import json
 import sys
-import threading
 import time
 from functools import cached_property
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote_plus
 
@@ -24,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from infra.package import ROOT
+from infra.serving import Handler, Serving
 
 Role = Literal["citizen", "officer", "system", "auditor", "administrator"]
 FOLDER = ROOT / ".local" / "issuer"
@@ -33,7 +31,7 @@ TOKEN_S = 3600
 _MAX_FORM_BYTES = 4_096
 
 
-class LocalIssuer:
+class LocalIssuer(Serving):
     """Serves its key on 127.0.0.1 for the length of a `with` block, and signs tokens.
 
     Args:
@@ -46,12 +44,12 @@ class LocalIssuer:
         self._folder = folder
         issuer = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
+        class Desk(Handler):
+            def do_GET(self) -> None:  # noqa: N802 -- `http.server` names it.
                 answer = issuer.published().get(self.path)
                 self._say(200 if answer else 404, answer or {"error": "not found"})
 
-            def do_POST(self) -> None:
+            def do_POST(self) -> None:  # noqa: N802 -- `http.server` names it.
                 length = self.headers.get("Content-Length", "")
                 short = length.isdecimal() and int(length) <= _MAX_FORM_BYTES
                 form = self.rfile.read(int(length)).decode(errors="replace") if short else ""
@@ -61,36 +59,16 @@ class LocalIssuer:
                     self._say(404, {"error": "not found"})
 
             def _say(self, status: int, answer: dict[str, Any]) -> None:
-                body = json.dumps(answer).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Cache-Control", "no-store")
+                more = {"Cache-Control": "no-store"}
                 if status == 401:  # noqa: PLR2004 -- RFC 6749, section 5.2: it names a scheme.
-                    self.send_header("WWW-Authenticate", "Basic")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                    more["WWW-Authenticate"] = "Basic"
+                self.give(status, json.dumps(answer).encode(), "application/json", more)
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing: the terminal belongs to the story told there."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        super().__init__(Desk, port)
 
     def __enter__(self) -> Self:
         (self._folder / "url").write_text(self.url)
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        return super().__enter__()
 
     def published(self) -> dict[str, dict[str, Any]]:
         """What anyone may read, by path."""

@@ -15,22 +15,24 @@ import re
 import shutil
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any, NamedTuple, get_args
+from types import FunctionType, ModuleType, UnionType
+from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel
+from chalice.app import Response
+from pydantic import BaseModel, TypeAdapter, create_model
 from pydantic.json_schema import models_json_schema
 
 from chalicelib import registry
 from chalicelib.delivery.signatures import Unauthenticated
 from chalicelib.http import paging, resource
 from chalicelib.http.identity import ROLES
-from chalicelib.http.problems import StepUpRequired, _title, status_of
-from chalicelib.http.resource import JSON, PUBLIC, SIGNED, Door, Resource, Route
+from chalicelib.http.problems import Problem, StepUpRequired, _title, status_of
+from chalicelib.http.resource import JSON, PUBLIC, SIGNED, XML, Answer, Door, Resource, Route
 from chalicelib.kernel import Command, Invalid, Refused, Value
 from infra.reach import Reached, reach, value_of
 from infra.template import GATEWAY_ERRORS
@@ -48,9 +50,14 @@ OWN_PROBLEMS = {
 
 Json = dict[str, Any]
 _ABSTRACT = "refused"
+_OF = re.compile(r"(\w+)_(\w+)_")
 ANY = 0
 """In the place of a status: an answer in another's protocol, whose statuses are theirs."""
 _SCHEMAS = "#/components/schemas/"
+_REFERENCE = re.compile(f'"{_SCHEMAS}([^"]+)"')
+_NAME = re.compile(r"{(\w+)}")
+_BYTES: Json = {"type": "string", "format": "binary"}
+"""What is not JSON, as it comes: its encoding is said in itself, or in its media type."""
 _HEADERS: Json = {
     "X-Correlation-Id": {
         "description": "Names this request in logs and in what it wrote.",
@@ -70,7 +77,10 @@ _PARAMETERS: Json = {
         "in": "header",
         "required": True,
         "description": "A UUID chosen once for each wish: repeating it changes nothing.",
-        "schema": {"type": "string", "format": "uuid"},
+        "schema": {
+            "type": "string",
+            "pattern": "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$",
+        },
     },
     "If-Match": {
         "name": "If-Match",
@@ -100,49 +110,6 @@ _LIST_PARAMETERS: Json = {
     "cursor": {"type": "string"},
     "seen": {"type": "string"},
 }
-_RECEIPT: Json = {
-    "description": "What a write led to; `seen` is the version to ask lists for.",
-    "type": "object",
-    "properties": {
-        "seen": {"type": "string"},
-        "version": {"type": "integer", "minimum": 0},
-        "duplicate": {"type": "boolean", "description": "Another request had said the same."},
-    },
-    "required": ["seen", "version"],
-}
-_PROBLEM: Json = {
-    "description": "A refusal (RFC 9457): `code` is its stable name, `rule` the law behind it.",
-    "type": "object",
-    "properties": {
-        "type": {"type": "string"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "code": {"type": "string"},
-        "detail": {"type": "string"},
-        "field": {"type": "string"},
-        "rule": {"type": "string"},
-        "gateway_error": {"type": "integer"},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
-                "required": ["field", "message"],
-            },
-        },
-    },
-    "required": ["type", "title", "code"],
-}
-_PAGE: Json = {
-    "type": "object",
-    "properties": {
-        "items": {"type": "array", "items": {"type": "object"}},
-        "next": {"type": ["string", "null"], "description": "The cursor of the next page."},
-        "as_of": {"type": "integer", "description": "The position of history it is true up to."},
-        "stale": {"type": "boolean", "description": "What `seen` names is not in it yet."},
-    },
-    "required": ["items", "next", "as_of", "stale"],
-}
 
 
 class Asked(NamedTuple):
@@ -169,15 +136,22 @@ def document() -> Json:
     schemas = _Schemas(
         model for one in asked.values() for model in (one.body, *one.models) if model
     )
+    promised = {route.view: kind for _, route in routes if (kind := _promised(route.view))}
+    answers = _Answers([Problem, *promised.values()], schemas)
     shared = _Shared()
     paths: dict[str, Json] = {}
     names: dict[str, int] = {}
     for _, route in routes:
-        operation = _operation(route, met[id(route)], asked[id(route)], schemas, shared)
+        shape = answers.shape(promised[route.view]) if route.view in promised else None
+        operation = _operation(route, met[id(route)], asked[id(route)], schemas)
+        operation["responses"] = _responses(route, met[id(route)], shape, shared)
         count = names[operation["operationId"]] = names.get(operation["operationId"], 0) + 1
         if count > 1:
             operation["operationId"] += f"_{count}"
         paths.setdefault(route.path, {})[route.method.lower()] = operation
+    for _, route in routes:
+        if route.method == "POST":
+            _link(route, paths, schemas.components)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return {
         "openapi": "3.1.0",
@@ -202,14 +176,19 @@ def document() -> Json:
             "headers": _HEADERS,
             "examples": _examples(),
             "responses": shared.components,
-            "schemas": {
-                "Problem": _PROBLEM,
-                "Receipt": _RECEIPT,
-                "Page": _PAGE,
-                **schemas.components,
-            },
+            "schemas": _referred_to([paths, shared.components], schemas.components),
         },
     }
+
+
+def _referred_to(by: Any, shapes: Json) -> Json:
+    """The shapes that something refers to: what a query is read into stands in its parameters."""
+    found: set[str] = set()
+    new = {*_REFERENCE.findall(json.dumps(by, default=str))}
+    while new:
+        found |= new
+        new = {*_REFERENCE.findall(json.dumps([shapes[name] for name in new]))} - found
+    return {name: shape for name, shape in shapes.items() if name in found}
 
 
 def _met(one: Resource, route: Route, *more: Callable[..., Any]) -> Reached:
@@ -232,9 +211,7 @@ def _checks(of: Any) -> Iterator[Callable[..., Any]]:
         yield from _checks(part)
 
 
-def _operation(
-    route: Route, met: Reached, asked: Asked, schemas: "_Schemas", shared: "_Shared"
-) -> Json:
+def _operation(route: Route, met: Reached, asked: Asked, schemas: "_Schemas") -> Json:
     doc = inspect.cleandoc(route.view.__doc__ or "")
     first, _, rest = doc.partition("\n\n")
     context = _context(route)
@@ -243,7 +220,6 @@ def _operation(
         "summary": " ".join(first.split()),
         "tags": [context],
         "parameters": [*_path(route), *_query(asked, schemas), *_headers(route, met)],
-        "responses": _responses(route, met, shared),
     }
     if rest:
         operation["description"] = rest
@@ -283,10 +259,16 @@ def _query(asked: Asked, schemas: "_Schemas") -> list[Json]:
 def _headers(route: Route, met: Reached) -> list[Json]:
     names = ["X-Correlation-Id"]
     # Many things have an origin; only those that ask a request for it need its headers.
-    if route.method != "GET" and any(_named(call) == "origin" for _, call in met.calls()):
-        names += ["Idempotency-Key", "If-Match"]
-    if not isinstance(route.allow, Door) and route.method == "GET":
-        names.append("Purpose")
+    origin = any(
+        isinstance(call.func, ast.Attribute) and call.func.attr in {"origin", "command"}
+        for function, call in met.calls()
+        if function.__module__.startswith("chalicelib.contexts.")
+    )
+    if not isinstance(route.allow, Door):
+        if route.method == "GET":
+            names.append("Purpose")
+        elif origin:
+            names += ["Idempotency-Key", "If-Match"]
     found: list[Json] = [{"$ref": f"#/components/parameters/{name}"} for name in names]
     if route.allow is SIGNED and met.has(Resource.signed_origin):
         found += [
@@ -301,8 +283,8 @@ def _body(route: Route, met: Reached, asked: Asked, schemas: "_Schemas") -> Json
         return None
     content: Json = {}
     for kind in sorted(route.takes):
-        if kind != JSON:
-            content[kind] = {"schema": {"type": "string"}}
+        if not kind.endswith("json"):
+            content[kind] = {"schema": _BYTES}
         elif asked.body:
             content[kind] = {"schema": schemas.body(asked.body, asked.given)}
         elif met.has(Resource.body) and any(
@@ -316,13 +298,44 @@ def _body(route: Route, met: Reached, asked: Asked, schemas: "_Schemas") -> Json
     needed = asked.body is not None and bool(
         schemas.whole(asked.body).keys() & {"required", "oneOf", "anyOf"}
     )
-    return {"required": needed and set(content) == {JSON}, "content": content}
+    return {"required": needed or set(content) != {JSON}, "content": content}
 
 
-def _responses(route: Route, met: Reached, shared: "_Shared") -> Json:
+def _promised(view: Callable[..., Any]) -> Any:
+    """The type of the JSON that a view answers, as it says itself; None if it answers none."""
+    said = get_type_hints(view, include_extras=True)["return"]
+    kinds = [
+        get_args(one)[0]
+        for one in (get_args(said) if get_origin(said) in {Union, UnionType} else [said])
+        if get_origin(one) is Answer
+    ]
+    whole = tuple(_listed(kind) for kind in kinds)
+    return Union[whole] if whole else None  # noqa: UP007 -- they are only known here.
+
+
+def _listed(kind: Any) -> Any:
+    """A page of a view's rows, with what each row has beside its own fields: `paging.Listed`."""
+    if get_origin(kind) is not paging.Page:
+        return kind
+    [row] = get_args(kind)
+    return paging.Page[_with_place(row)] if row in _rows() else kind  # type: ignore[misc]
+
+
+@cache
+def _rows() -> frozenset[type[Value]]:
+    return frozenset(projection.row for projection in registry.PROJECTIONS)
+
+
+@cache
+def _with_place(row: type[Value]) -> type[Value]:
+    more: Any = {name: (kind, ...) for name, kind in get_type_hints(paging.Listed).items()}
+    return create_model(f"Listed{row.__name__}", __base__=row, __doc__=row.__doc__, **more)
+
+
+def _responses(route: Route, met: Reached, shape: Json | None, shared: "_Shared") -> Json:
     found: Json = {}
     headers = {"X-Correlation-Id": {"$ref": "#/components/headers/X-Correlation-Id"}}
-    granted = _granted(route, met)
+    granted = _granted(route, met, shape or {"type": "object"})
     if ANY in granted:
         theirs: Json = {"description": "In the caller's own protocol.", "content": granted.pop(ANY)}
         found["default"] = theirs
@@ -361,6 +374,46 @@ def _responses(route: Route, met: Reached, shared: "_Shared") -> Json:
         else:
             found[str(status)] = shared.named(status, answer)
     return found
+
+
+def _link(route: Route, paths: Json, shapes: Json) -> None:
+    """Say on an answer that names what was made which operations are about that.
+
+    Those are meant of which every name in the path is known, one of them only now: a `dossier` in
+    the answer is the `dossier_id` of paths, its `id` that of the path below the one asked.
+    """
+    operation = paths[route.path][route.method.lower()]
+    sent = operation.get("requestBody", {}).get("content", {}).get(JSON, {})
+    asked = {name: f"$request.path.{name}" for name in _NAME.findall(route.path)}
+    for status, answer in operation["responses"].items():
+        given = _fields(answer.get("content", {}).get(JSON, {}), shapes)
+        new = {f"{name}_id": f"$response.body#/{name}" for name in given}
+        links: Json = {}
+        for path, operations in paths.items():
+            below = _NAME.match(path.removeprefix(f"{route.path}/"))
+            own = {}
+            if below and below[1] in _fields(sent, shapes):
+                own = {below[1]: f"$request.body#/{below[1]}"}
+            elif below and "id" in given:
+                own = {below[1]: "$response.body#/id"}
+            known = new | own | asked
+            names = {*_NAME.findall(path)}
+            if names <= known.keys() and names - asked.keys():
+                parameters = {f"path.{name}": known[name] for name in sorted(names)}
+                for target in operations.values():
+                    id_ = target["operationId"]
+                    links[id_] = {"operationId": id_, "parameters": parameters}
+        if links and status in {"201", "202"}:
+            answer["links"] = links
+
+
+def _fields(part: Json, shapes: Json) -> set[str]:
+    """The names of the fields that an object of this shape may have."""
+    shape = part.get("schema", part)
+    if "$ref" in shape:
+        return _fields(shapes[shape["$ref"].removeprefix(_SCHEMAS)], shapes)
+    inner = [one for word in ("allOf", "anyOf", "oneOf") for one in shape.get(word, ())]
+    return set(shape.get("properties", ())).union(*(_fields(one, shapes) for one in inner))
 
 
 class _Shared:
@@ -405,37 +458,22 @@ def _codes(route: Route, met: Reached) -> dict[str, int]:
     return codes
 
 
-def _granted(route: Route, met: Reached) -> dict[int, Json | None]:
+def _granted(route: Route, met: Reached, shape: Json) -> dict[int, Json | None]:
     """The statuses that are no refusals, with what they carry."""
     found: dict[int, Json | None] = {}
-    shape: Json = {"type": "object"}
-    if met.has(paging.listing):
-        shape = {"$ref": f"{_SCHEMAS}Page"}
     plain = {JSON: {"schema": shape}}
     if met.has(resource.created):
-        more = sorted(
-            keyword.arg
-            for _, call in met.calls()
-            if _named(call) == "created"
-            for keyword in call.keywords
-            if keyword.arg
-        )
-        receipt: Json = {"$ref": f"{_SCHEMAS}Receipt"}
-        if more:
-            receipt = {"allOf": [receipt, {"type": "object", "properties": {m: {} for m in more}}]}
-        found[200] = found[201] = {JSON: {"schema": receipt}}
-    if met.has(resource.accepted):
-        found[202] = {JSON: {"schema": {"$ref": f"{_SCHEMAS}Receipt"}}}
-    other = _constants(met)
+        found[200] = found[201] = dict(plain)
+    if met.has(resource.accepted) or met.has(resource.ordered):
+        found[202] = dict(plain)
     if met.has(resource.ok):
-        found[200] = (
-            plain if not met.has(resource.created) else {JSON: {"schema": {"type": "object"}}}
-        )
-    for status, kind in other:
+        found[200] = dict(plain)
+    for status, kind in _constants(met):
         if kind and kind != JSON:
-            found[status] = (found.get(status) or {}) | {kind: {"schema": {"type": "string"}}}
+            schema = _BYTES if kind in XML else {"type": "string"}
+            found[status] = (found.get(status) or {}) | {kind: {"schema": schema}}
         elif status not in found:
-            found[status] = None if status in {304, 307} else {JSON: {"schema": {"type": "object"}}}
+            found[status] = None if status in {304, 307} else dict(plain)
     if route.fresh_s:
         found[304] = None
     return found
@@ -456,7 +494,7 @@ def _constants(met: Reached) -> Iterator[tuple[int, str]]:
         ]
         for node in nodes:
             match node:
-                case ast.Call() if _named(node) == "Response":
+                case ast.Call() if value_of(node.func, function) in (Response, Answer):
                     said = [k.value for k in node.keywords if k.arg == "status_code"]
                     # By place, after body and headers, stands a status found out on the way.
                     computed = len(node.args) > 2  # noqa: PLR2004
@@ -499,7 +537,8 @@ def _asked(met: Reached, route: Route) -> Asked:
         model = kind if isinstance(kind, type) and issubclass(kind, Value) else None
         match call.func.attr:
             case "json" if model:
-                body = model
+                # What the view reads itself goes before what those read that it leads to.
+                body = body or model
             case "command" if model and issubclass(model, Command):
                 body, given = model, {"origin", *(k.arg for k in call.keywords if k.arg)}
             case "build" if model and (route.method == "GET" or _asks_query(call)):
@@ -554,10 +593,7 @@ class _Schemas:
         )
         long = whole.get("$defs", {})
         short = _short(long)
-        text = json.dumps(long)
-        for name, better in short.items():
-            text = text.replace(f'"{_SCHEMAS}{name}"', f'"{_SCHEMAS}{better}"')
-        shapes = _tidied(json.loads(text))
+        shapes = _tidied(_named_anew(long, short))
         self.components: Json = {short[name]: shape for name, shape in shapes.items()}
         self._names = {
             kind: short[top[kind, "validation"]["$ref"].removeprefix(_SCHEMAS)] for kind in kinds
@@ -579,6 +615,57 @@ class _Schemas:
         shape["required"] = [n for n in shape.get("required", []) if n not in given]
         self.components[f"{name}Request"] = shape
         return {"$ref": f"{_SCHEMAS}{name}Request"}
+
+
+class _Answers:
+    """The shapes of what is answered, beside those of what is asked, each once by a short name."""
+
+    def __init__(self, kinds: Iterable[Any], asked: _Schemas) -> None:
+        kinds = list(dict.fromkeys(kinds))
+        found, whole = TypeAdapter.json_schemas(
+            [(place, "serialization", TypeAdapter(kind)) for place, kind in enumerate(kinds)],
+            ref_template=f"{_SCHEMAS}{{model}}",
+        )
+        long = {name: _opened(_tidied(one)) for name, one in whole.get("$defs", {}).items()}
+        names = {name: _OF.sub(r"\1Of\2", short) for name, short in _short(long).items()}
+        # What is answered may have more fields than what is asked: it is called by another name,
+        # and with it whatever it stands in.
+        taken = dict(asked.components)
+        renamed = True
+        while renamed:
+            renamed = False
+            for name, shape in long.items():
+                if taken.get(names[name], shape) not in (shape, _named_anew(shape, names)):
+                    names[name] += "Answer"
+                    renamed = True
+        asked.components |= {names[n]: _named_anew(shape, names) for n, shape in long.items()}
+        self._shapes = {
+            kind: _named_anew(_opened(_tidied(found[place, "serialization"])), names)
+            for place, kind in enumerate(kinds)
+        }
+
+    def shape(self, kind: Any) -> Json:
+        """The shape of what is promised."""
+        return self._shapes[kind]
+
+
+def _opened(shape: Any) -> Any:
+    """A shape of an answer: who reads it must expect that fields are added to it one day."""
+    if isinstance(shape, list):
+        return [_opened(part) for part in shape]
+    if not isinstance(shape, dict):
+        return shape
+    closed = shape.get("additionalProperties") is False
+    return {k: _opened(v) for k, v in shape.items() if not (closed and k == "additionalProperties")}
+
+
+def _named_anew(shape: Json, names: Mapping[str, str]) -> Json:
+    """A shape with its references under other names."""
+    text = json.dumps(shape)
+    for name, better in names.items():
+        text = text.replace(f'"{_SCHEMAS}{name}"', f'"{_SCHEMAS}{better}"')
+    found: Json = json.loads(text)
+    return found
 
 
 def _tidied(shape: Any) -> Any:

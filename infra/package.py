@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from infra import template
+from infra import reference, template
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -42,8 +42,8 @@ PICTURES = re.compile(
     r"|pillow\.libs/lib(?:avif|brotli|freetype|harfbuzz|lcms2|png|sharpyuv|webp)"
 )
 SOURCES = (".pyi", ".pyx", ".pxd", ".c", ".h", ".hash")  # What compiled modules were made of.
-MADE_BY = ("grants", "openapi", "package", "reach", "template")
-CONTRACT = "openapi.json"  # It is made of the other sources when they are packaged.
+MADE_BY = ("grants", "openapi", "package", "reach", "reference", "template")
+MADE = {"openapi.json", "reference.json"}  # Of the other sources, when they are packaged.
 CHALICE_PREFIX = "python/lib/python3.11/site-packages/"
 
 
@@ -74,6 +74,10 @@ def _build(folder: Path) -> None:
     describe = [sys.executable, "-m", "infra.openapi"]
     if subprocess.run(describe, cwd=ROOT, check=False, timeout=600).returncode:
         raise PackageFailed("the document of the interface cannot be made")
+    try:
+        reference.write()
+    except reference.ReaderMissing as missing:
+        raise PackageFailed(str(missing)) from missing
     out = BUILD / "chalice"
     shutil.rmtree(out, ignore_errors=True)
     # Chalice names its code cache by the files' contents without their names, so a renamed module
@@ -156,9 +160,10 @@ def _digest() -> str:
 def _sources() -> Iterator[Path]:
     yield from (ROOT / "app.py", ROOT / "requirements.txt", ROOT / "pyproject.toml")
     yield from (ROOT / ".chalice").glob("*.json")
+    yield reference.PINNED
     yield from (ROOT / "infra" / f"{name}.py" for name in MADE_BY)
     for path in (ROOT / "chalicelib").rglob("*"):
-        if path.is_file() and "__pycache__" not in path.parts and path.name != CONTRACT:
+        if path.is_file() and "__pycache__" not in path.parts and path.name not in MADE:
             yield path
 
 

@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from itertools import count
 from secrets import token_bytes
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -34,6 +33,7 @@ from chalicelib.delivery.signatures import (
 from chalicelib.working_time import HANOI
 from infra.api import Answer, Api, Json
 from infra.pay_page import ACTIONS, pay_page
+from infra.serving import Handler, Serving
 
 CODE, MERCHANT = "sandbox", "DEMO-MERCHANT"
 FEE = 1_000
@@ -41,7 +41,6 @@ FEE = 1_000
 LATE_S = 20.0
 """After how many seconds a late notice comes by itself."""
 MAX_BYTES = 64 * 1024
-_POLL_S = 0.02  # How long it may take to stop.
 COLUMNS = ("reference", "provider_reference", "kind", "amount", "fee", "status", "paid_at")
 
 State = Literal["open", "paid", "failed"]
@@ -96,7 +95,7 @@ class Sale:
 
 
 @dataclass
-class PaymentSandbox:
+class PaymentSandbox(Serving):
     """The provider, on 127.0.0.1 for the length of a `with` block.
 
     `notify_url` is where its notices go; nobody is told while it is empty. `times` is how often it
@@ -116,14 +115,7 @@ class PaymentSandbox:
         self._lock = threading.Lock()
         self._late: list[threading.Timer] = []
         self._http = urllib3.PoolManager(retries=False, timeout=urllib3.Timeout(60), maxsize=8)
-        self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
-        self._server.daemon_threads = True
-        self.port = self._server.server_port
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True).start()
-        return self
+        super().__init__(_handler(self), self.port)
 
     def __exit__(
         self,
@@ -133,8 +125,7 @@ class PaymentSandbox:
     ) -> None:
         for timer in self._late:
             timer.cancel()
-        self._server.shutdown()
-        self._server.server_close()
+        super().__exit__(kind, error, trace)
 
     def join(self, api: Api, return_url: str = "https://portal.example/") -> Answer:
         """Have it registered as a provider of the axis at `api`, and learn where notices go."""
@@ -319,21 +310,21 @@ class PaymentSandbox:
         return pay_page(shown, "expired" if sale.expired else sale.state, failed)
 
 
-def _handler(sandbox: PaymentSandbox) -> type[BaseHTTPRequestHandler]:
-    class Desk(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
+def _handler(sandbox: PaymentSandbox) -> type[Handler]:
+    class Desk(Handler):
+        def do_GET(self) -> None:  # noqa: N802 -- `http.server` names it.
             path = urlsplit(self.path).path
             if page := sandbox.page(path.removeprefix("/pay/")):
-                self._give(200, page.encode(), "text/html; charset=utf-8")
+                self.give(200, page.encode(), "text/html; charset=utf-8")
             elif path.startswith("/settlement/"):
                 self._give_settlement(path.removeprefix("/settlement/"))
             else:
-                self._give(404, b"not found", "text/plain")
+                self.give(404, b"not found", "text/plain")
 
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802 -- `http.server` names it.
             length = int(self.headers.get("Content-Length", 0))
             if length > MAX_BYTES:
-                self._give(413, b"too much", "text/plain")
+                self.give(413, b"too much", "text/plain")
                 return
             body, path = self.rfile.read(length), urlsplit(self.path).path
             reference = path.removeprefix("/pay/")
@@ -342,36 +333,22 @@ def _handler(sandbox: PaymentSandbox) -> type[BaseHTTPRequestHandler]:
                 return
             status, said = sandbox.answer(path, dict(self.headers.items()), body)
             answer = json.dumps(said).encode()
-            self._give(status, answer, more=sandbox.signed(answer))
+            self.give(status, answer, more=sandbox.signed(answer))
 
         def _press(self, reference: str, action: str) -> None:
             if action not in ACTIONS:
-                self._give(400, b"no such button", "text/plain")
+                self.give(400, b"no such button", "text/plain")
                 return
             sandbox.act(reference, action, times=sandbox.times)
             # So that reloading the page does not press the button again.
-            self._give(303, b"", "text/plain", {"location": f"/pay/{reference}"})
+            self.give(303, b"", "text/plain", {"location": f"/pay/{reference}"})
 
         def _give_settlement(self, day: str) -> None:
             try:
                 text = sandbox.settlement(date.fromisoformat(day))
             except ValueError:
-                self._give(404, b"not a day", "text/plain")
+                self.give(404, b"not a day", "text/plain")
                 return
-            self._give(200, text.encode(), "text/csv; charset=utf-8")
-
-        def _give(
-            self, status: int, body: bytes, kind: str = "", more: Mapping[str, str] | None = None
-        ) -> None:
-            self.send_response(status)
-            given = {"content-type": kind} if kind else {}
-            for name, value in (given | dict(more or {})).items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: the terminal belongs to the story told there."""
+            self.give(200, text.encode(), "text/csv; charset=utf-8")
 
     return Desk

@@ -1,47 +1,60 @@
 """Is any right spare? Each is taken away in turn, and a journey must fail for it.
 
 `make permissions` first lets the journeys run once and notes, where the emulator enforces them,
-which rights each journey's functions ask for. A right that nobody asks for is spare. Then every
-right (`SAMPLE=20 SEED=1`: a sample) is denied on a fresh stack, and a journey that asked for it
-runs: it must fail. One line for each right; exit status 1 if one is spare.
+which rights each journey's functions ask for. A right that nobody asks for is spare. Then each of
+the others (`SAMPLE=20 SEED=1`: a sample) is denied while a journey runs that asked for it: it must
+be refused, and the journey must fail. Just before, with every right in place, the same journey must
+pass on the same stack, so that only the denial can be the reason. What is asked for but once on a
+stack, such as to make a key, is denied on a fresh one.
+
+A line for each right; exit status 1 if one is not shown to be needed. What AWS alone asks for, or
+nobody in an ordinary hour, is not taken away: its line says why it is there.
 """
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
-from infra.grants import GRANTS, NEVER
+from infra.grants import GRANTS, NEVER, Json
 from infra.package import BUILD, ROOT
 from infra.stack import LocalStack
-from infra.template import role_of
+from infra.template import DOORBELLS, QUEUES, role_of
 
 JOURNEYS = ROOT / "tests" / "journeys"
-NOTES = BUILD / "permissions.json"
-PATIENCE_S = 20
-"""How long a journey waits for what no longer comes."""
-# What Lambda asks for itself, with the function's role, before it calls the function. The emulator
-# does not ask, AWS does: "Using AWS Lambda with Amazon SQS" and "… with DynamoDB", execution role.
-BY_LAMBDA = {
-    f"{service}:{action}"
-    for service, actions in (
-        ("sqs", "ReceiveMessage DeleteMessage GetQueueAttributes ChangeMessageVisibility"),
-        ("dynamodb", "DescribeStream GetRecords GetShardIterator ListStreams"),
-    )
-    for action in actions.split()
-}
-ON_FAILURE = ("sqs:SendMessage", "StreamFailuresQueue")
+NOTES, LOG = BUILD / "permissions.json", BUILD / "permissions.log"
+PATIENCE_S, CALM_S = 15, 90
+"""How long a journey waits for what no longer comes, and for what should come."""
+TAKEN = "taken"
+"""The name of the policy that denies a right."""
+STACKS = 3
+"""How many stacks run side by side: each of them mostly waits."""
+BATCH = 12
+"""How many rights one stack is to lose, one after the other: it grows slower with each."""
+STACK_S = 60
+"""What a stack costs before the first right is taken away."""
+TRIES = 4
+"""How many journeys may pass without a right before it counts as spare."""
+# Where AWS says so; the emulator does not ask, so whether it is needed cannot be seen there.
+_STREAMS = "Lambda asks, before it calls: DynamoDB Developer Guide, policy for stream records"
+_QUEUES = "Lambda asks, before it calls: SQS Developer Guide, Configuring a queue to trigger Lambda"
+_FAILURES = "Lambda asks, when it gives up: Lambda Developer Guide, Retaining discarded records"
+_MISSING = "S3 asks, where an object is missing: S3 API Reference, GetObject"
+_LOCKED = "S3 asks, where an object is put locked: S3 API Reference, PutObjectRetention"
 
 
 class Right(NamedTuple):
@@ -52,12 +65,54 @@ class Right(NamedTuple):
     thing: str
 
     def __str__(self) -> str:
-        return f"{self.function:10} {self.action:32} {self.thing}"
+        return f"{self.function:10} {self.action:27} {self.thing}"
 
     @property
-    def by_lambda(self) -> bool:
-        """Whether Lambda itself uses it, on AWS."""
-        return self.action in BY_LAMBDA or (self.action, self.thing) == ON_FAILURE
+    def by_aws(self) -> str:
+        """Why AWS alone asks for it, if so: what no code of ours calls by that name."""
+        match self.action.split(":"), self.thing:
+            case ["dynamodb", "DescribeStream" | "GetRecords" | "GetShardIterator"], _:
+                return _STREAMS
+            case ["dynamodb", "ListStreams"], "*":
+                return _STREAMS
+            case ["sqs", "ReceiveMessage" | "DeleteMessage" | "GetQueueAttributes"], _:
+                return _QUEUES
+            case ["sqs", "SendMessage"], "StreamFailuresQueue":
+                return _FAILURES
+            case ["s3", "ListBucket"], _:
+                return _MISSING
+            case ["s3", "PutObjectRetention"], _:
+                return _LOCKED
+        return ""
+
+
+# What is needed only after a death, for want of time, or with somebody whom the journeys have not
+# got: none can wait for it. Each has a test of the code that asks.
+BY_TEST = {
+    Right("React", "sqs:SendMessage", "ReactQueue"): (
+        "for want of time: tests/test_workers.py::"
+        "test_what_there_is_no_time_for_is_carried_out_in_another_turn"
+    ),
+    Right("Intake", "sqs:SendMessage", "IntakeQueue"): (
+        "for want of time: tests/contexts/dossiers/test_procedures.py::"
+        "test_a_long_table_is_entered_in_turns_and_its_refusals_in_pages"
+    ),
+    Right("Seal", "s3:GetObject", "LogBucket/staging/*"): (
+        "after a death: tests/history/test_sealer.py::test_a_death_at_every_step"
+    ),
+    **dict.fromkeys(
+        (
+            Right("Seal", "s3:GetObject", "LogBucket/timestamps/*"),
+            Right("Seal", "s3:PutObject", "LogBucket/timestamps/*"),
+        ),
+        "with a time-stamping authority: tests/history/test_publisher.py::"
+        "test_each_checkpoint_is_stamped_once",
+    ),
+    Right("Pay", "dynamodb:GetItem", "ServiceKeysTable"): (
+        "when the tax register was silent: tests/contexts/payments/test_tax_routes.py::"
+        "test_a_register_that_does_not_answer_refuses_nothing_and_is_asked_again"
+    ),
+}
 
 
 def thing_of(resource: Any) -> str:
@@ -71,35 +126,91 @@ def thing_of(resource: Any) -> str:
 
 
 def rights() -> list[Right]:
-    """Every right there is, each once."""
-    found = (
+    """Every right there is."""
+    return [
         Right(function, action, thing_of(resource))
         for function, granted in GRANTS.items()
         for statement in granted
         for action in statement["Action"]
         for resource in statement["Resource"]
-    )
-    return list(dict.fromkeys(found))
+    ]
+
+
+class Batch(NamedTuple):
+    """Rights that are to be taken away while one journey runs again and again.
+
+    Each has the journeys that it has not been tried with yet, that one among them. `fresh`: nothing
+    has run on the stack before, so that what is done there but once is still to be done.
+    """
+
+    journey: str
+    rights: dict[Right, list[str]]
+    fresh: bool = False
+
+
+class Plan:
+    """Which right is tried with which journey: those that one cheap journey asks for go together.
+
+    Args:
+        asked: the journeys that asked for each right.
+        took: how many seconds each journey took.
+    """
+
+    def __init__(self, asked: Mapping[Right, list[str]], took: Mapping[str, float]) -> None:
+        self._took = took
+        self._left = {
+            right: sorted(journeys, key=took.__getitem__)[:TRIES]
+            for right, journeys in asked.items()
+        }
+        self._fresh: set[Right] = set()
+        self._lock = threading.Lock()
+
+    def next(self) -> Batch | None:
+        """What is to be tried next, if anything; it is not given to anybody else."""
+        with self._lock:
+            if self._fresh:
+                right = self._fresh.pop()
+                journeys = self._left.pop(right)
+                return Batch(journeys[0], {right: journeys}, fresh=True)
+            wanted: dict[str, list[Right]] = defaultdict(list)
+            for right, journeys in self._left.items():
+                for journey in journeys:
+                    wanted[journey].append(right)
+            if not wanted:
+                return None
+
+            def cost(journey: str) -> float:
+                return STACK_S / min(len(wanted[journey]), BATCH) + self._took[journey]
+
+            journey = min(wanted, key=cost)
+            return Batch(
+                journey, {right: self._left.pop(right) for right in wanted[journey][:BATCH]}
+            )
+
+    def again(self, right: Right, journeys: list[str], *, fresh: bool = False) -> bool:
+        """A right is to be tried with these journeys; False if there is none."""
+        if journeys:
+            with self._lock:
+                self._left[right] = journeys
+                if fresh:
+                    self._fresh.add(right)
+        return bool(journeys)
 
 
 class Watch:
-    """A plugin of the journeys: notes what each asks for, or denies one right to all of them."""
+    """A plugin of the journeys, told by their fixture of the stack; sees what functions ask for."""
 
-    def __init__(self, taken: Right | None = None) -> None:
-        self.taken = taken
-        self.asked_by: dict[Right, list[str]] = defaultdict(list)
-        self.took: dict[str, float] = {}
-        self.failed = ""
-        self.denied = 0
-        folder = Path(tempfile.mkdtemp())
-        self.file = folder / "asked"
+    def __init__(self) -> None:
+        self.__name__ = "permissions"  # The name by which the fixture finds it.
+        self.file = Path(tempfile.mkdtemp()) / "asked"
         self.file.touch()
         self._read = 0
         self._where: dict[str, list[tuple[str, str, Right]]] = {}
+        self.stack: LocalStack
 
     def deployed(self, stack: LocalStack) -> None:
-        """Learn what everything is called on this stack, and take away what is to be taken."""
-        iam = stack.client("iam")
+        """Learn what everything is called on this stack."""
+        self.stack, iam = stack, stack.client("iam")
         roles = [role["RoleName"] for role in iam.list_roles()["Roles"]]
         for function, granted in GRANTS.items():
             [role] = [name for name in roles if f"-{role_of(function)}-" in name]
@@ -116,76 +227,225 @@ class Watch:
                     statement["Resource"], resolved["Resource"], strict=True
                 )
             ]
-            for action, pattern, right in self._where[role]:
-                if right == self.taken:
-                    denial = {"Effect": "Deny", "Action": action, "Resource": pattern}
-                    whole = {"Version": "2012-10-17", "Statement": [denial]}
-                    iam.put_role_policy(
-                        RoleName=role, PolicyName="taken", PolicyDocument=json.dumps(whole)
-                    )
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """After a journey: what was asked for since the last one, and how it ended."""
-        self.took[report.nodeid] = self.took.get(report.nodeid, 0) + report.duration
-        if report.failed and not self.failed:
-            lines = report.longreprtext.splitlines()
-            self.failed = next((text for text in reversed(lines) if text.startswith("E ")), "E")
-        if report.when != "teardown":
-            return
-        for right, decision in self._new():
-            if report.nodeid not in self.asked_by[right]:
-                self.asked_by[right].append(report.nodeid)
-            self.denied += decision == "Deny" and right == self.taken
+    def places(self, right: Right) -> Iterator[tuple[str, Json]]:
+        """The role and the statement that deny a right."""
+        for role, granted in self._where.items():
+            for action, pattern, named in granted:
+                if named == right:
+                    yield role, {"Effect": "Deny", "Action": action, "Resource": pattern}
 
-    def _new(self) -> Iterator[tuple[Right, str]]:
+    def asked(self) -> set[tuple[Right, str]]:
+        """What was asked for since the last look, and how it was decided."""
         with self.file.open(encoding="utf-8") as file:
             file.seek(self._read)
             lines = set(file.read().splitlines())
             self._read = file.tell()
-        for line in lines:
-            role, action, resource, decision = line.split("\t")
-            for granted, pattern, right in self._where.get(role, ()):
-                if granted == action and fnmatchcase(resource, pattern):
-                    yield right, decision
+        return {
+            (right, decision)
+            for role, action, resource, decision in (line.split("\t") for line in lines)
+            for granted, pattern, right in self._where.get(role, ())
+            if granted == action and fnmatchcase(resource, pattern)
+        }
 
 
-def record() -> dict[str, Any]:
-    """Let all journeys run; who asked for what, and how long each took."""
-    watch = Watch()
-    status = _run(watch, "-m", "journey", str(JOURNEYS))
-    if status:
+class Recording(Watch):
+    """Notes what each journey asks for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_by: dict[Right, list[str]] = defaultdict(list)
+        self.took: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """After a journey: what was asked for since the last one."""
+        self.took[report.nodeid] += report.duration
+        if report.when == "teardown":
+            for right in {right for right, _ in self.asked()}:
+                self.asked_by[right].append(report.nodeid)
+
+
+class Taking(Watch):
+    """Lets one journey run again and again, and takes away one right after the other."""
+
+    def __init__(self, batch: Batch, tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self._batch, self._tell = batch, tell
+        self._failed = ""
+
+    def deployed(self, stack: LocalStack) -> None:
+        """Learn what everything is called, and take away what is tried on a fresh stack."""
+        super().deployed(stack)
+        if self._batch.fresh:
+            [right] = self._batch.rights
+            self._take(right)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """How the journey ended."""
+        if report.failed and not self._failed:
+            lines = report.longreprtext.splitlines()
+            said = next((text for text in reversed(lines) if text.startswith("E ")), "")
+            self._failed = said.removeprefix("E").strip() or "it does not say why"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """In place of each journey once. What is found out is told as lines of JSON."""
+        [journey] = [item for item in session.items if item.nodeid == self._batch.journey]
+        # The stack is kept for what comes next, and what only this journey's module shares is not.
+        elsewhere = next(item for item in session.items if item.path != journey.path)
+
+        def fails(patience_s: float) -> str:
+            self._failed = ""
+            _journeys().until.__defaults__ = (patience_s,)
+            session.config.hook.pytest_runtest_protocol(item=journey, nextitem=elsewhere)
+            return self._failed
+
+        for right in self._batch.rights:
+            if not self._batch.fresh:
+                if fails(CALM_S):
+                    break
+                self._take(right)
+            failed = fails(CALM_S if self._batch.fresh else PATIENCE_S)
+            refused = (right, "Deny") in self.asked()
+            self._tell(json.dumps([right, refused, failed]))
+            if not self._settles(right):
+                break
+        return True
+
+    def _take(self, right: Right) -> None:
+        iam = self.stack.client("iam")
+        for role, denial in self.places(right):
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [denial]})
+            iam.put_role_policy(RoleName=role, PolicyName=TAKEN, PolicyDocument=policy)
+        # What the function remembers from before it would not ask for: it starts anew, as it does
+        # when it is changed.
+        functions = self.stack.client("lambda")
+        name = {"FunctionName": self.stack.outputs()[right.function]}
+        same = functions.get_function_configuration(**name)["Environment"]
+        functions.update_function_configuration(**name, Environment=same)
+        self.asked()
+
+    def _settles(self, right: Right) -> bool:
+        """Give the right back; whether everything comes to rest then."""
+        for role, _ in self.places(right):
+            self.stack.client("iam").delete_role_policy(RoleName=role, PolicyName=TAKEN)
+        sqs, s3, staging = (
+            self.stack.client("sqs"),
+            self.stack.client("s3"),
+            self.stack.outputs()["StagingBucket"],
+        )
+        queues = [self.stack.outputs()[f"{name}Queue"] for name in QUEUES]
+        # Wake-ups that failed stay away for minutes. They carry nothing: they are rung anew.
+        for queue in queues:
+            sqs.purge_queue(QueueUrl=queue)
+        for found in s3.list_objects_v2(Bucket=staging).get("Contents", ()):
+            s3.delete_object(Bucket=staging, Key=found["Key"])
+        self.stack.ring("sweep", "Sequence")
+        for worker in DOORBELLS[1:]:
+            self.stack.ring("schedule", worker)
+
+        def at_rest() -> bool:
+            wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+            counts = (
+                sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=wanted)["Attributes"]
+                for queue in queues
+            )
+            return not any(int(count) for each in counts for count in each.values())
+
+        try:
+            _journeys().Journey(self.stack, None, None, None).settled()
+            _journeys().until("the queues to be empty", at_rest)
+        except AssertionError:
+            return False
+        return True
+
+
+def _journeys() -> Any:
+    """How journeys wait. Their folder is on the path only when they run."""
+    return import_module("journeys.journey")
+
+
+def record() -> None:
+    """Let all journeys run, and note who asked for what and how long each took."""
+    watch = Recording()
+    failed = pytest.main(["-q", "-m", "journey", str(JOURNEYS)], plugins=[watch])
+    asked = [[*right, journeys] for right, journeys in watch.asked_by.items()]
+    NOTES.parent.mkdir(exist_ok=True)
+    NOTES.write_text(json.dumps({"asked": asked, "took": watch.took}, indent=1))
+    if failed:
         sys.exit("the journeys fail with every right in place: mend that first")
-    return {
-        "asked": [
-            [*right, sorted(who, key=watch.took.__getitem__)]
-            for right, who in watch.asked_by.items()
-        ],
-        "took": watch.took,
-    }
 
 
-def _run(watch: Watch, *arguments: str) -> int:
-    class Registers:
-        """Gives the watch the name that the journeys' fixture looks for."""
-
-        @staticmethod
-        def pytest_configure(config: pytest.Config) -> None:
-            config.pluginmanager.register(watch, "permissions")
-
-    return int(pytest.main(["-q", *arguments], plugins=[Registers()]))
+def take(batch: Batch) -> None:
+    """Take rights away on a stack of its own: on standard output a line of JSON for each."""
+    answers = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)  # What journeys print is none of them.
+    watch = Taking(batch, lambda line: print(line, file=answers))
+    pytest.main(["-p", "no:terminal", "-m", "journey", str(JOURNEYS)], plugins=[watch])
 
 
-def take(right: Right, journey: str) -> int:
-    """Deny a right on a stack of its own and let a journey run; prints what failed."""
-    watch = Watch(right)
-    sys.path[:0] = [str(ROOT / "tests")]
-    from journeys import journey as journeys  # type: ignore[import-not-found]  # noqa: PLC0415
+class Trial:
+    """Takes rights away on several stacks side by side, and says of each what failed."""
 
-    # Nobody waits as long for what cannot come.
-    journeys.until.__defaults__ = (PATIENCE_S,)
-    status = _run(watch, "-p", "no:terminal", journey)
-    print(watch.failed.removeprefix("E").strip() if status else "", flush=True)
-    return int(status)
+    def __init__(self, plan: Plan, total: int) -> None:
+        self.unshown: list[Right] = []
+        self._plan, self._total, self._done = plan, total, 0
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        """Until nothing is left to be tried."""
+        with ThreadPoolExecutor(STACKS) as stacks:
+            for end in [stacks.submit(self._work) for _ in range(STACKS)]:
+                end.result()
+
+    def _work(self) -> None:
+        while batch := self._plan.next():
+            heard = set()
+            for right, refused, failed in self._answers(batch):
+                heard.add(right)
+                others = [each for each in batch.rights[right] if each != batch.journey]
+                if refused and failed:
+                    name = batch.journey.rsplit("::")[-1]
+                    self._say(f"      {right}: {name} fails: {failed[:100]}")
+                elif not refused and not batch.fresh:
+                    self._plan.again(right, [batch.journey, *others], fresh=True)
+                elif not self._plan.again(right, others):
+                    self.unshown.append(right)
+                    self._say(f"SPARE {right}: no journey minds its absence")
+            for right, journeys in batch.rights.items():
+                if right not in heard:
+                    # A journey that fails with every right in place shows nothing.
+                    left = journeys if heard else [e for e in journeys if e != batch.journey]
+                    if not self._plan.again(right, left):
+                        self.unshown.append(right)
+                        self._say(f"OPEN  {right}: its journeys fail also with it")
+
+    def _answers(self, batch: Batch) -> Iterator[tuple[Right, bool, str]]:
+        command = [sys.executable, "-m", "infra.permissions", "--take"]
+        with (
+            # A run in which functions broke over their denials says so at length when it ends.
+            LOG.open("a") as log,
+            subprocess.Popen(
+                command,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            ) as process,
+        ):
+            assert process.stdin
+            assert process.stdout
+            json.dump([batch.journey, list(batch.rights.items()), batch.fresh], process.stdin)
+            process.stdin.close()
+            for line in process.stdout:
+                right, refused, failed = json.loads(line)
+                yield Right(*right), refused, failed
+
+    def _say(self, line: str) -> None:
+        with self._lock:
+            self._done += 1
+            print(f"{self._done:3}/{self._total} {line}", flush=True)
 
 
 def main() -> None:
@@ -193,40 +453,44 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sample", type=int, help="how many rights, drawn with the seed; else all")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--take", nargs=4, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--noted", action="store_true", help="what the journeys asked for last time"
+    )
+    parser.add_argument("--take", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.take:
-        *right, journey = options.take
-        sys.exit(take(Right(*right), journey))
-    say = partial(print, flush=True)
+        journey, taken, fresh = json.load(sys.stdin)
+        take(Batch(journey, {Right(*right): journeys for right, journeys in taken}, fresh))
+        return
     began = time.monotonic()
-    notes = record()
-    NOTES.parent.mkdir(exist_ok=True)
-    NOTES.write_text(json.dumps(notes, indent=1))
-    asked = {Right(*right): who for *right, who in notes["asked"]}
+    if not options.noted:
+        record()
+    notes = json.loads(NOTES.read_text())
     every = rights()
-    spare = [right for right in every if right not in asked and not right.by_lambda]
-    for right in spare:
-        say(f"SPARE {right}: nobody asks for it")
-    kept = [right for right in every if right.by_lambda and right not in asked]
-    say(f"{len(kept)} rights are asked for by Lambda itself, on AWS alone: not taken away")
-    tried = [right for right in every if right in asked]
-    if options.sample is not None:
-        tried = random.Random(options.seed).sample(tried, min(options.sample, len(tried)))  # noqa: S311 -- no secret.
-    for right in tried:
-        for journey in asked[right][:3]:
-            command = [sys.executable, "-m", "infra.permissions", "--take", *right, journey]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-            if done.returncode:
-                break
-        if done.returncode:
-            why = (done.stdout.strip().splitlines() or [""])[-1]
-            say(f"      {right}: {journey.rsplit('::')[-1]} fails: {why[:100]}")
+    asked = {Right(*right): who for *right, who in notes["asked"]}
+    asked = {right: asked[right] for right in every if right in asked}
+    spare, by_aws, by_test = [], 0, 0
+    for right in every:
+        if right in asked:
+            continue
+        if right.by_aws:
+            by_aws += 1
+            print(f"AWS     {right}: {right.by_aws}")
+        elif right in BY_TEST:
+            by_test += 1
+            print(f"TEST    {right}: {BY_TEST[right]}")
         else:
             spare.append(right)
-            say(f"SPARE {right}: asked for, and no journey minds its absence")
-    say(
-        f"{len(tried)} of {len(every)} rights taken away, {len(spare)} spare, "
+            print(f"SPARE   {right}: nobody asks for it", flush=True)
+    tried = list(asked)
+    if options.sample is not None:
+        tried = random.Random(options.seed).sample(tried, min(options.sample, len(tried)))  # noqa: S311 -- no secret.
+    trial = Trial(Plan({right: asked[right] for right in tried}, notes["took"]), len(tried))
+    trial.run()
+    spare += trial.unshown
+    print(
+        f"{len(every)} rights: {len(tried)} taken away, {by_aws} asked for by AWS alone, {by_test} "
+        f"by tests, {len(spare)} not shown to be needed; "
         f"{time.monotonic() - began:.0f} s, seed {options.seed}"
     )
     sys.exit(bool(spare))

@@ -52,26 +52,46 @@ class _Line(NamedTuple):
     only_for: tuple[frozenset[type], ...]
 
 
+class _Block(NamedTuple):
+    """The parts of a source that are carried out together: what they name, and which attributes."""
+
+    nodes: list[ast.AST]
+    things: list[Any]
+    attributes: set[str]
+
+
 class _Walk:
     """One walk: it goes round until nothing new is met."""
 
     def __init__(self) -> None:
         self.functions: dict[FunctionType, list[ast.AST]] = {}
         self.classes: set[type] = set()
-        self.attributes: set[str] = set()
+        self.attributes: set[str] = {"__init__", "__post_init__"}
         self.refusals: set[type[Refused]] = set()
+        # Nothing is read twice, however often it goes round.
+        self._read: set[tuple[Any, Any]] = set()
 
     def until_nothing_is_new(self) -> None:
         size = -1
         while size != (size := self._size()):
             for function in list(self.functions):
-                self._read(function)
+                for only_for, block in _blocks(function).items():
+                    if any(commands.isdisjoint(self.classes) for commands in only_for):
+                        continue
+                    if self._is_new(function, only_for):
+                        self.functions[function] += block.nodes
+                        self.attributes |= block.attributes
+                        self.meet(block.things)
             for kind in list(self.classes):
-                for base in (kind, *_below(kind)):
-                    for name, thing in list(vars(base).items()):
-                        called = getattr(thing, "__func__", None) or getattr(thing, "fget", thing)
-                        if name in self.attributes or name in {"__init__", "__post_init__"}:
-                            self.meet(called)
+                members = _members(kind)
+                for name in members.keys() & self.attributes:
+                    if self._is_new(kind, name):
+                        self.meet(members[name])
+
+    def _is_new(self, whole: Any, part: Any) -> bool:
+        fresh = (whole, part) not in self._read
+        self._read.add((whole, part))
+        return fresh
 
     def _size(self) -> int:
         return len(self.functions) + len(self.classes) + len(self.attributes) + len(self.refusals)
@@ -103,18 +123,6 @@ class _Walk:
         """What is given to a function, and what it gives, has methods too."""
         for kind in _hinted(function):
             self.meet(kind)
-
-    def _read(self, function: FunctionType) -> None:
-        nodes = []
-        for line in _lines(function):
-            if any(commands.isdisjoint(self.classes) for commands in line.only_for):
-                continue
-            nodes.append(line.node)
-            if isinstance(line.node, ast.Attribute):
-                self.attributes.add(line.node.attr)
-            if line.names is not None:
-                self.meet(line.names)
-        self.functions[function] = nodes
 
 
 def reach(*views: Callable[..., Any]) -> Reached:
@@ -154,9 +162,28 @@ def _hinted(function: FunctionType) -> tuple[type, ...]:
 
 
 @cache
-def _lines(function: FunctionType) -> tuple[_Line, ...]:
-    names = _names(function)
-    return tuple(_below_node(_tree(function), names, ()))
+def _members(kind: type) -> dict[str, list[Any]]:
+    """What a class and those below it have, by name."""
+    found: dict[str, list[Any]] = {}
+    for one in (kind, *_below(kind)):
+        for name, thing in list(vars(one).items()):
+            called = getattr(thing, "__func__", None) or getattr(thing, "fget", thing)
+            found.setdefault(name, []).append(called)
+    return found
+
+
+@cache
+def _blocks(function: FunctionType) -> dict[tuple[frozenset[type], ...], _Block]:
+    """A function's source, by the commands that its parts are only carried out for."""
+    found: dict[tuple[frozenset[type], ...], _Block] = {}
+    for line in _below_node(_tree(function), _names(function), ()):
+        block = found.setdefault(line.only_for, _Block([], [], set()))
+        block.nodes.append(line.node)
+        if isinstance(line.node, ast.Attribute):
+            block.attributes.add(line.node.attr)
+        if line.names is not None and not any(line.names is one for one in block.things):
+            block.things.append(line.names)
+    return found
 
 
 def _below_node(
@@ -184,6 +211,7 @@ def _commands(pattern: ast.pattern, names: dict[str, Any]) -> frozenset[type]:
     return frozenset(k for k in kinds if isinstance(k, type) and issubclass(k, Command))
 
 
+@cache
 def _tree(function: FunctionType) -> ast.AST:
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))

@@ -8,7 +8,9 @@ stack of the environment's credentials (`AWS_ENDPOINT_URL` leads to a local one)
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -132,7 +134,7 @@ class Restore:
         if lost := [each.name for each in plan if not each.backup]:
             raise RestoreFailed(f"there is no backup of {', '.join(lost)}")
         if plan:
-            yield f"{self._silence()} workers hear nothing now"
+            yield f"{self._silence()} mappings are off, every doorbell is silent"
         for each in plan:
             self._dynamodb.restore_table_from_backup(
                 TargetTableName=each.table, BackupArn=each.backup
@@ -266,6 +268,15 @@ class Restore:
         mappings = self._mappings()
         for mapping in mappings:
             self.client("lambda").update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        # AWS takes up to a minute; until then a mapping reads on, and may not be changed again.
+        while any(mapping["State"] != "Disabled" for mapping in self._mappings()):
+            time.sleep(1)
+        # A ring that was answered without tables is tried again minutes later and holds its group
+        # back until then. Doorbells carry nothing: they are thrown away, and rung anew at the end.
+        sqs = self.client("sqs")
+        for worker in template.DOORBELLS:
+            with suppress(sqs.exceptions.PurgeQueueInProgress):
+                sqs.purge_queue(QueueUrl=self.outputs[f"{worker}Queue"])
         return len(mappings)
 
     def _stream(self, name: str) -> str:

@@ -18,7 +18,7 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -61,7 +61,7 @@ class LocalStack:
         persist: keep the state for the next start. It is saved when the stack stops.
         report: told in one line what is being done.
         emulator: the Python of the virtualenv that holds the emulator.
-        asked: where it is to note every right that a function asks for; see infra/asked.py.
+        program: what its Python is to run and with what, for instance infra/asked.py.
     """
 
     def __init__(
@@ -72,18 +72,18 @@ class LocalStack:
         persist: bool = False,
         report: Callable[[str], None] = print,
         emulator: Path = ROOT / ".venv-ministack" / "bin" / "python",
-        asked: Path | None = None,
+        program: Sequence[str] = ("-m", "ministack"),
     ) -> None:
         self.port = port or 0
         self.report = report
         self._persist = persist
         self._emulator = emulator
-        noting = [str(ROOT / "infra" / "asked.py"), str(asked)]
-        self._program = noting if asked else ["-m", "ministack"]
+        self._program = program
         self._folder: Path | None = None
         self._state_dir = state_dir
         self._process: subprocess.Popen[bytes] | None = None
         self._outputs: dict[str, str] = {}
+        self._clients: dict[str, Any] = {}
         self._locks: list[IO[str]] = []
 
     @property
@@ -123,6 +123,7 @@ class LocalStack:
         if not self._emulator.exists():
             raise StackFailed("the emulator is not installed: run `make setup`")
         self.port = _free_port(self.port)
+        self._clients.clear()
         try:
             self._folder = self._own_folder()
             began = time.monotonic()
@@ -163,18 +164,20 @@ class LocalStack:
 
     def client(self, service: str) -> Any:
         """A boto3 client that may do everything, as the owner of the account."""
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id=OWNER,
-            aws_secret_access_key=OWNER,
-            config=Config(
-                signature_version="s3v4" if service == "s3" else None,
-                s3={"addressing_style": "path"},
-                retries={"total_max_attempts": 3},
-            ),
-        )
+        if service not in self._clients:  # To make one takes longer than what it is asked for.
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=self.endpoint,
+                region_name=REGION,
+                aws_access_key_id=OWNER,
+                aws_secret_access_key=OWNER,
+                config=Config(
+                    signature_version="s3v4" if service == "s3" else None,
+                    s3={"addressing_style": "path"},
+                    retries={"total_max_attempts": 3},
+                ),
+            )
+        return self._clients[service]
 
     def renew_mappings(self) -> None:
         """Make the mappings again and ring for a sweep, after a start from saved state.

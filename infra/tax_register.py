@@ -2,19 +2,18 @@
 
 `python -m infra.tax_register` serves `DEBTS` on 127.0.0.1 until it is interrupted. A deployment
 that asks it has the parameter `Payments`
-`{"tax_register": {"url": "http://127.0.0.1:8022/", "agency": "Z01"}}`.
+`{"tax_register": {"url": "http://127.0.0.1:8022", "agency": "Z01"}}`.
 """
 
 import json
 import threading
 from collections.abc import Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
+
+from infra.serving import Handler, Serving
 
 PORT = 8022
 MAX_BYTES = 16 * 1024
-_POLL_S = 0.02  # How long it may take to stop.
 Row = dict[str, Any]
 
 DEBTS: dict[tuple[str, str], list[Row]] = {
@@ -64,7 +63,7 @@ def answer(debts: Mapping[tuple[str, str], list[Row]], asked: Mapping[str, Any])
     return said | {"TRANGTHAI": status, "DS_SO_THUE": rows, "TONG_SO_CON_PHAI_NOP": total}
 
 
-class TaxRegister:
+class TaxRegister(Serving):
     """Serves on 127.0.0.1 for the length of a `with` block; any free port if `port` is 0."""
 
     def __init__(
@@ -72,37 +71,13 @@ class TaxRegister:
     ) -> None:
         known = DEBTS if debts is None else debts
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
+        class Desk(Handler):
+            def do_POST(self) -> None:  # noqa: N802 -- `http.server` names it.
                 length = min(int(self.headers["Content-Length"]), MAX_BYTES)
-                body = json.dumps(answer(known, json.loads(self.rfile.read(length)))).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
+                said = answer(known, json.loads(self.rfile.read(length)))
+                self.give(200, json.dumps(said).encode(), "application/json")
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing: what is asked is about persons."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self._server.server_port}/"
-
-    def __enter__(self) -> Self:
-        """Start to answer."""
-        threading.Thread(target=self._server.serve_forever, args=(_POLL_S,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop."""
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(Desk, port)
 
 
 if __name__ == "__main__":

@@ -587,6 +587,8 @@ def alarm_names(resources: Json) -> list[str]:
     return [n for n, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"]
 
 
+FOLLOWERS = ("project", "react", "notify")
+"""Workers that keep checkpoints; `project` measures each minute how far they are behind."""
 _LOG_READERS = ("Sequence", "Project", "Seal")
 """Functions that a table's stream wakes."""
 
@@ -627,11 +629,21 @@ def _dashboard(alarms: list[str]) -> Json:
             each("AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", doorbells),
         ),
         (
+            "Commands: somebody was faster",
+            "Sum",
+            [["LienThong/Commands", "Conflicts", "service", "commands"]],
+        ),
+        (
+            "Workers: how far behind history (s)",
+            "Maximum",
+            [["LienThong/History", "Lag", "service", name] for name in FOLLOWERS],
+        ),
+        (
             "Delivery: what waits",
             "Maximum",
             [
                 ["LienThong/Delivery", m, "service", "deliver"]
-                for m in (*DELIVERY_ALARMS, "ParkedMessages")
+                for m in (*DELIVERY_ALARMS, "ParkedMessages", "Retries")
             ],
         ),
         (

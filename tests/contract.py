@@ -19,9 +19,20 @@ def document() -> dict[str, Any]:
 @cache
 def _validator(path: str, method: str, status: str, kind: str) -> Draft202012Validator:
     said = resolved(document(), document()["paths"][path][method]["responses"][status])
-    return Draft202012Validator(
-        {**said["content"][kind]["schema"], "components": document()["components"]}
-    )
+    shape = {**said["content"][kind]["schema"], "components": document()["components"]}
+    return Draft202012Validator(_closed(shape) if kind != openapi.PROBLEM else shape)
+
+
+def _closed(shape: Any) -> Any:
+    """The same shape with no field but those it names: readers may expect more, we do not."""
+    if isinstance(shape, list):
+        return [_closed(part) for part in shape]
+    if not isinstance(shape, dict):
+        return shape
+    found = {name: _closed(part) for name, part in shape.items()}
+    if shape.get("type") == "object" and isinstance(shape.get("properties"), dict):
+        found.setdefault("additionalProperties", False)
+    return found
 
 
 def check(method: str, path: str, status: int, headers: Mapping[str, str], body: str) -> None:

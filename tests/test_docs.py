@@ -33,6 +33,7 @@ from chalicelib.contexts.dossiers import (
     catalogue_import,
     portal_form,
     public,
+    questions,
     search,
     sync,
     tables,
@@ -133,7 +134,7 @@ def test_the_picture_is_an_svg_that_github_shows():
     picture = (ROOT / "docs" / "flow.svg").read_text()
     assert "](docs/flow.svg)" in (ROOT / "README.md").read_text()
     assert not re.search(r"<script|<foreignObject|href=|@import", picture)
-    for worker in ("sequence", "project", "react", "deliver"):
+    for worker in ("sequence", "project", "seal", "react", "deliver"):
         assert f">{worker}<" in picture
 
 
@@ -299,6 +300,8 @@ def test_limits_and_defaults_of_dossiers_are_those_of_the_code():
         "items of a list in such a message": f"{portal_form.MAX_PARTS}",
     }
     assert f"larger than {MESSAGE_BYTES // 1024} KiB" in text
+    assert f"at most {questions.MAX_MONTHS}, and {questions.MAX_COUNTS:,} counts" in text
+    assert f"counts the first {questions.MAX_LATE:,}" in text
     [told] = (json.loads(b) for b in blocks(text, "json") if "MaHoSo" in b)
     assert portal_form.DossierMessage.model_validate(told).written().items() >= told.items()
     defaults = Configuration()

@@ -1,5 +1,6 @@
 """How a wish becomes a commit: `handle` and `check` on a shelf in memory."""
 
+import json
 from contextlib import suppress
 from dataclasses import replace
 
@@ -118,7 +119,7 @@ def test_who_is_overtaken_by_a_refusal_is_refused(store):
         handle(replace(store, clock=clock), ballot, "1", cast("slow"))
 
 
-def test_who_is_overtaken_by_the_same_wish_stays_quiet(store):
+def test_who_is_overtaken_by_the_same_wish_stays_quiet(store, capsys):
     first = []
 
     def clock():
@@ -129,6 +130,9 @@ def test_who_is_overtaken_by_the_same_wish_stays_quiet(store):
     done = handle(replace(store, clock=clock), ballot, "1", cast("slow", "a"))
 
     assert done == Done(STREAM, 1)
+    [said] = map(json.loads, capsys.readouterr().out.splitlines())
+    assert said["Conflicts"] == [1]
+    assert STREAM not in json.dumps(said)
 
 
 def test_another_release_reads_what_an_older_one_wrote(store):

@@ -1,5 +1,6 @@
 """What the workers do beside what they call: one case that fails holds up nobody else."""
 
+import json
 import math
 import os
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from chalicelib.contexts.agencies.projections import which_agencies_take_part
 from chalicelib.delivery.outbox import FOLLOWER
 from chalicelib.handle import Stale, handle
 from chalicelib.kernel import Event
-from chalicelib.projector.aside import BEHIND, Aside
+from chalicelib.projector.aside import BEHIND, ParkedCommit
 from chalicelib.projector.checkpoints import REACT
 from chalicelib.projector.runner import NEAR
 
@@ -48,9 +49,9 @@ class Unreadable(Event):
 
 
 class Remark(Event):
-    """Nothing follows from it."""
+    """Nothing follows from events of this type, in whatever stream they stand."""
 
-    type: Literal["reorganisation.remark"] = "reorganisation.remark"
+    type: Literal["tax_enquiry.asked"] = "tax_enquiry.asked"
 
 
 class Unlisted(Event):
@@ -235,15 +236,24 @@ def test_an_outage_is_no_views_fault(three, caplog):
     assert runtime.views().row(WHO, "agency-Z04") is not None
 
 
-def test_who_is_far_behind_waits_for_the_schedule(three):
-    others = [p.name for p in registry.PROJECTIONS if p is not WHO]
-    runtime.checkpoints().advance({f"{name}~1": NEAR + 1 for name in others})
+def test_who_is_far_behind_waits_for_the_schedule(three, capsys):
+    others = {f"{p.name}~1": NEAR + 1 for p in registry.PROJECTIONS if p is not WHO}
+    runtime.checkpoints().advance({**others, f"{WHO.name}~1": 0})
     workers.project(BY_HISTORY, AWAKE)
     assert runtime.checkpoints().get(f"{WHO.name}~1") == 0
+    assert lags(capsys) == {}
     workers.project(BY_SCHEDULE, SimpleNamespace(get_remaining_time_in_millis=lambda: 0))
     assert runtime.checkpoints().get(f"{WHO.name}~1") == 0
+    assert lags(capsys) == {"project": 3, "react": 0, "notify": 3}
     workers.project(BY_SCHEDULE, AWAKE)
     assert runtime.checkpoints().get(f"{WHO.name}~1") == 3
+    assert lags(capsys) == {"project": 0, "react": 0, "notify": 3}
+
+
+def lags(capsys):
+    """By how many positions each worker was said to be behind."""
+    said = [line for line in capsys.readouterr().out.splitlines() if "LagPositions" in line]
+    return {one["service"]: one["LagPositions"][0] for one in map(json.loads, said)}
 
 
 # react
@@ -308,7 +318,7 @@ def test_a_case_with_nothing_to_follow_up_is_not_set_aside(three):
 def test_who_waits_behind_nothing_goes_on_by_itself(three):
     """Another run had set it aside while the one before it was carried out after all."""
     order("a", "Z01", "One")
-    one = Aside(
+    one = ParkedCommit(
         stream="reorganisation-a",
         commit=1,
         position=4,
@@ -403,6 +413,16 @@ def test_a_death_at_every_call_loses_no_case_and_keeps_its_order(three):
             assert (name_of("Z01"), name_of("Z02")) == (f"One {calls}", f"Two {calls}")
         assert died[0]
         assert not died[-1]
+
+
+def test_what_there_is_no_time_for_is_carried_out_in_another_turn(three):
+    order("r1", "Z01", "One anew")
+    workers.react({"Records": []}, SimpleNamespace(get_remaining_time_in_millis=lambda: 0))
+    assert name_of("Z01") == "Z01"
+    queue = three["REACT_QUEUE_URL"]
+    [rung] = runtime.client("sqs").receive_message(QueueUrl=queue)["Messages"]
+    workers.react({"Records": [{"body": rung["Body"]}]}, AWAKE)
+    assert name_of("Z01") == "One anew"
 
 
 def test_parked_reactions_are_shown_in_pages(three):

@@ -11,9 +11,9 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
-from chalicelib.working_time import HANOI, Calendar, Moved, NoWorkingDay, Opening
+from chalicelib.working_time import HANOI, Calendar, Moment, Moved, NoWorkingDay, Opening
 
 CALENDAR = Calendar()
 SECOND, HOUR, NONE = timedelta(seconds=1), timedelta(hours=1), timedelta()
@@ -272,3 +272,11 @@ def test_a_due_date_a_year_away_looks_at_each_day_once():
     calendar = Counting()
     calendar.add(at("2026-01-05 08:00"), 260 * calendar.day)
     assert len(asked) == len(set(asked)) < 400
+
+
+@pytest.mark.parametrize("said", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_can_be_told_in_every_zone(said):
+    said_by_somebody = TypeAdapter(Moment)
+    with pytest.raises(ValidationError, match="of our times"):
+        said_by_somebody.validate_python(said)
+    assert said_by_somebody.validate_python("2026-06-01T00:00:00+07:00").tzinfo

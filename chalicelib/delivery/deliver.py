@@ -15,7 +15,7 @@ from typing import Any
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.lanes import AXIS, Cursor, Lanes, LeaseLost, Pause
 from chalicelib.delivery.outbox import Message, Outbox, agency_of
-from chalicelib.delivery.parking import BEHIND, GivenUp, Parked, Parking
+from chalicelib.delivery.parking import BEHIND, Abandonment, ParkedMessage, Parking
 from chalicelib.delivery.send import Answer, Sender, Verdict
 from chalicelib.delivery.signatures import Unauthenticated, sign_ed25519, sign_hmac, verify
 from chalicelib.eventstore.store import Commit, EventStore
@@ -48,7 +48,7 @@ class Letter(Value):
     body: bytes
 
 
-class Receipt(Value):
+class SignedReceipt(Value):
     """A receiver's signed word that it has a message: evidence, never required.
 
     The signature is over `{id}.{timestamp}.{body}`. `verified`: made lately, with a key that the
@@ -73,8 +73,8 @@ class Attempt(Value):
     status: int
     reason: str
     duration_ms: int
-    receipt: Receipt | None = None
-    given_up: GivenUp | None = None
+    receipt: SignedReceipt | None = None
+    given_up: Abandonment | None = None
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,9 @@ class Deliverer:
                 self._postpone(cursor, owner, message.agency, answer)
                 return None
 
-    def give_up(self, cursor: Cursor, owner: str, parked: Parked, order: GivenUp) -> Cursor:
+    def give_up(
+        self, cursor: Cursor, owner: str, parked: ParkedMessage, order: Abandonment
+    ) -> Cursor:
         """Carry out an operator's order: the message goes, and whoever sent it is told.
 
         Raises:
@@ -314,7 +316,7 @@ class Deliverer:
 
     def _receipt(
         self, message: Message, address: Address | None, answer: Answer, now: datetime
-    ) -> Receipt | None:
+    ) -> SignedReceipt | None:
         if address is None or answer.signed is None or not answer.delivered:
             return None
         headers, body = answer.signed
@@ -325,7 +327,7 @@ class Deliverer:
             verify(headers, body, keys, secrets, now)
         except Unauthenticated:
             verified = False
-        return Receipt(
+        return SignedReceipt(
             id=headers["webhook-id"],
             timestamp=headers["webhook-timestamp"],
             signature=headers["webhook-signature"],

@@ -11,7 +11,7 @@ from datetime import datetime
 from chalicelib.delivery.deliver import Attempt, Deliverer
 from chalicelib.delivery.lanes import Cursor, LeaseLost
 from chalicelib.delivery.outbox import Message
-from chalicelib.delivery.parking import Parked
+from chalicelib.delivery.parking import ParkedMessage
 from chalicelib.handle import Stale
 
 PULLED = "pulled"
@@ -36,7 +36,7 @@ class Inbox:
                 if aside := self._to_fetch(lane, case):
                     yield from (self.post.outbox.message(lane, p.sequence) for p in aside)
                     return
-        cases: dict[str, list[Parked]] = {}
+        cases: dict[str, list[ParkedMessage]] = {}
         for message in self.post.outbox.following(lane, cursor.served if after is None else after):
             if cursor.parked and message.case not in cases:
                 cases[message.case] = self.post.parking.of(lane, message.case)
@@ -96,5 +96,5 @@ class Inbox:
         self.post.attempts.add(message.id, fetched)
         self.post.delivered(message, self.post.commit_of(message))
 
-    def _to_fetch(self, lane: str, case: str) -> list[Parked]:
+    def _to_fetch(self, lane: str, case: str) -> list[ParkedMessage]:
         return [parked for parked in self.post.parking.of(lane, case) if not parked.given_up]

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from botocore.exceptions import ClientError
 from pydantic import AwareDatetime
@@ -21,7 +21,8 @@ _BATCH = 100
 """Cursors that are read at once: the most DynamoDB takes."""
 
 
-KINDS = ("urgent", "normal")
+LaneKind = Literal["urgent", "normal"]
+KINDS: tuple[LaneKind, ...] = ("urgent", "normal")
 """Each agency has a lane of either kind."""
 
 

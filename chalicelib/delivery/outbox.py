@@ -4,7 +4,7 @@ It is extended in history order from its own checkpoint and never rebuilt. A mes
 in history (stream, commit, event) and a receiver; what is sent is made from the event when sent.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -111,17 +111,26 @@ class Outbox:
     _heads: dict[str, tuple[int, int]] = field(default_factory=dict, repr=False, compare=False)
 
     def extend(
-        self, reader: Reader, routings: Iterable[Routing], run: Run | None = None
+        self,
+        reader: Reader,
+        routings: Iterable[Routing],
+        run: Run | None = None,
+        known: Collection[str] | None = None,
     ) -> dict[str, int]:
         """Add what history holds beyond the outbox's checkpoint; what the lanes that grew held.
 
-        The checkpoint is written at the end, or by who owns `run`, with all that it holds.
+        The checkpoint is written at the end, or by who owns `run`, with all that it holds. With
+        `known` it stays before the first commit with an event of another type.
+
+        Raises:
+            Newer: such a commit comes next.
         """
         routings = list(routings)
         grown: dict[str, int] = {}
         ours = run or Run(self.checkpoints)
         reached = ours.at(FOLLOWER)
-        for stretch in reader.after(reached, lambda s: any(r.wants(s) for r in routings)):
+        concerned = reader.after(reached, lambda s: any(r.wants(s) for r in routings), known)
+        for stretch in concerned:
             lanes: dict[str, dict[int, _About]] = {}
             for position, commit in stretch.commits:
                 for routing in routings:

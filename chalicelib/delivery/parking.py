@@ -23,7 +23,7 @@ BEHIND = "behind"
 """The reason of a message that waits for an earlier one of its case."""
 
 
-class GivenUp(Value):
+class Abandonment(Value):
     """An operator's order to try a message no more, with the reason, in words for others."""
 
     reason: str
@@ -31,7 +31,7 @@ class GivenUp(Value):
     by: str
 
 
-class Parked(Value):
+class ParkedMessage(Value):
     """A message set aside at `at`. `reason` is the refusal (`422 code`), `not-composed`, `behind`.
 
     `released`: an operator has let its case go, and it will be posted when its turn comes; unless
@@ -45,7 +45,7 @@ class Parked(Value):
     type: str
     reason: str
     at: AwareDatetime
-    given_up: GivenUp | None = None
+    given_up: Abandonment | None = None
     released: bool = False
 
 
@@ -57,7 +57,7 @@ class Parking:
     table: str
     lanes: Lanes
 
-    def of(self, lane: str, case: str) -> list[Parked]:
+    def of(self, lane: str, case: str) -> list[ParkedMessage]:
         """A case's parked messages, in order."""
         return [_parked(item) for item in self._items(lane, _case(case))]
 
@@ -69,7 +69,7 @@ class Parking:
         Raises:
             LeaseLost: somebody else holds the lane or has moved it; nothing was written.
         """
-        parked = Parked(
+        parked = ParkedMessage(
             lane=message.lane,
             case=message.case,
             sequence=message.sequence,
@@ -85,7 +85,7 @@ class Parking:
             {":s": {"N": str(cursor.served + 1)}, ":k": {"N": "1"}},
         )  # fmt: skip
 
-    def taken(self, cursor: Cursor, owner: str, parked: Parked, now: datetime) -> Cursor:
+    def taken(self, cursor: Cursor, owner: str, parked: ParkedMessage, now: datetime) -> Cursor:
         """The receiver has it after all, or it was given up.
 
         Raises:
@@ -102,7 +102,7 @@ class Parking:
         )  # fmt: skip
 
     def refused(
-        self, cursor: Cursor, owner: str, parked: Parked, reason: str, now: datetime
+        self, cursor: Cursor, owner: str, parked: ParkedMessage, reason: str, now: datetime
     ) -> Cursor:
         """The receiver refuses it again: it stays, and its case is no longer released.
 
@@ -141,7 +141,7 @@ class Parking:
             "ExpressionAttributeValues": {":r": {"SS": [case]}},
         }
 
-    def giving_up(self, parked: Parked, order: GivenUp) -> list[dict[str, Any]]:
+    def giving_up(self, parked: ParkedMessage, order: Abandonment) -> list[dict[str, Any]]:
         """The updates by which the first of a case is given up, and its case let go."""
         mark = {
             "TableName": self.table,
@@ -152,7 +152,9 @@ class Parking:
         }
         return [mark, self.releasing(parked.lane, parked.case)]
 
-    def page(self, lane: str, after: str | None, limit: int) -> tuple[list[Parked], str | None]:
+    def page(
+        self, lane: str, after: str | None, limit: int
+    ) -> tuple[list[ParkedMessage], str | None]:
         """Parked messages of a lane, case by case; and where the next page begins, if there is one.
 
         `after` is what the page before answered.
@@ -170,7 +172,7 @@ class Parking:
         last = answer.get("LastEvaluatedKey")
         return shown, last["place"]["S"] if last else None
 
-    def _put(self, parked: Parked) -> dict[str, Any]:
+    def _put(self, parked: ParkedMessage) -> dict[str, Any]:
         data = parked.model_dump_json(exclude={"given_up", "released"})
         return {"TableName": self.table, "Item": _key(parked) | {"data": {"S": data}}}
 
@@ -237,14 +239,14 @@ def _case(case: str) -> str:
     return quote(case, safe="") + "#"
 
 
-def _key(parked: Parked) -> dict[str, Any]:
+def _key(parked: ParkedMessage) -> dict[str, Any]:
     place = f"{_case(parked.case)}{parked.sequence:012}"
     return {"lane": {"S": parked.lane}, "place": {"S": place}}
 
 
-def _parked(item: dict[str, Any]) -> Parked:
-    parked = Parked.model_validate_json(item["data"]["S"])
+def _parked(item: dict[str, Any]) -> ParkedMessage:
+    parked = ParkedMessage.model_validate_json(item["data"]["S"])
     if "given_up" not in item:
         return parked
-    order = GivenUp.model_validate_json(item["given_up"]["S"])
+    order = Abandonment.model_validate_json(item["given_up"]["S"])
     return parked.model_copy(update={"given_up": order})

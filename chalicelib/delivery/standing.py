@@ -11,10 +11,12 @@ from chalicelib.eventstore.store import EventStore
 from chalicelib.kernel import Value
 
 
-class Standing(Value):
-    """A lane: `depth` messages wait, the first of them since `oldest_at`, beside the `parked` ones.
+class LaneStanding(Value):
+    """A lane: of `head` messages `served` were dealt with, `depth` wait, `parked` are set aside.
 
-    `failures`: tries in vain since the last success; nobody tries again before `due_at`.
+    The oldest waits since `oldest_at`, for `oldest_s` seconds (0: none does). `released` cases are
+    posted again. `failures`: tries in vain since the last success; nobody tries again before
+    `due_at`.
     """
 
     agency: str
@@ -23,28 +25,29 @@ class Standing(Value):
     served: int
     depth: int
     oldest_at: AwareDatetime | None
+    oldest_s: int
     parked: int
     released: int
     failures: int
     due_at: AwareDatetime | None
     paused: Pause | None
 
-    def oldest_s(self, now: datetime) -> int:
-        """Seconds for which the oldest message has waited; 0 if none does."""
-        return max(0, int((now - self.oldest_at).total_seconds())) if self.oldest_at else 0
 
-
-def standings(lanes: Lanes, outbox: Outbox, store: EventStore) -> list[Standing]:
+def standings(lanes: Lanes, outbox: Outbox, store: EventStore, now: datetime) -> list[LaneStanding]:
     """Every lane there is, by name: a scan, and two reads for each in which something waits."""
-    return _stand(lanes.every(), outbox, store)
+    return _stand(lanes.every(), outbox, store, now)
 
 
-def standing(lanes: Lanes, outbox: Outbox, store: EventStore, lane: str) -> Standing:
+def standing(
+    lanes: Lanes, outbox: Outbox, store: EventStore, lane: str, now: datetime
+) -> LaneStanding:
     """One lane, though nothing was ever sent in it."""
-    return _stand([lanes.lane(lane, outbox.head(lane))], outbox, store)[0]
+    return _stand([lanes.lane(lane, outbox.head(lane))], outbox, store, now)[0]
 
 
-def _stand(found: Iterable[Lane], outbox: Outbox, store: EventStore) -> list[Standing]:
+def _stand(
+    found: Iterable[Lane], outbox: Outbox, store: EventStore, now: datetime
+) -> list[LaneStanding]:
     every = list(found)
     first = {
         lane.lane: outbox.message(lane.lane, lane.served + 1)
@@ -54,13 +57,14 @@ def _stand(found: Iterable[Lane], outbox: Outbox, store: EventStore) -> list[Sta
     commits = store.commits([(m.stream, m.commit) for m in first.values()])
     since = {name: commits[m.stream, m.commit].recorded_at for name, m in first.items()}
     return [
-        Standing(
+        LaneStanding(
             agency=agency_of(lane.lane),
             lane=lane.lane.rsplit("#", 1)[1],
             head=lane.head,
             served=lane.served,
             depth=lane.head - lane.served,
             oldest_at=since.get(lane.lane),
+            oldest_s=_waited_s(since.get(lane.lane), now),
             parked=lane.parked,
             released=len(lane.released),
             failures=lane.failures,
@@ -69,3 +73,7 @@ def _stand(found: Iterable[Lane], outbox: Outbox, store: EventStore) -> list[Sta
         )
         for lane in every
     ]
+
+
+def _waited_s(since: datetime | None, now: datetime) -> int:
+    return max(0, int((now - since).total_seconds())) if since else 0

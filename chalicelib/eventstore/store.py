@@ -132,6 +132,11 @@ class Commit:
         """Its address as callers quote it: `stream@number`."""
         return f"{self.stream}@{self.number}"
 
+    @property
+    def types(self) -> frozenset[str]:
+        """The types of its events, by its header."""
+        return frozenset(event.partition("/")[0] for event in self.facts["events"])
+
     def data(self) -> list[dict[str, Any]]:
         """The events as plain data, for readers that know only some of the types."""
         return list(from_json(self.body))

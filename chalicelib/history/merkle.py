@@ -83,14 +83,6 @@ def complete_root(hashes: Sequence[bytes]) -> bytes:
     return row[0]
 
 
-def root_of(leaves: Iterable[bytes]) -> bytes:
-    """The root over entries."""
-    tree = Frontier()
-    for leaf in leaves:
-        tree.add(leaf_hash(leaf))
-    return tree.root()
-
-
 def inclusion_parts(index: int, size: int) -> list[tuple[int, int]]:
     """The ranges of leaves whose hashes prove leaf `index` in a tree of `size`, the nearest first.
 

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from chalicelib.history.checkpoint import Opened, open_checkpoint
 from chalicelib.history.merkle import (
     HASH_BYTES,
-    Frontier,
-    Unproven,
     check_inclusion,
-    complete_root,
     consistency_parts,
     inclusion_parts,
     leaf_hash,
@@ -22,16 +19,7 @@ from chalicelib.history.merkle import (
     prove,
 )
 from chalicelib.history.note import VerifierKey
-from chalicelib.history.tiles import (
-    ENTRIES,
-    WIDTH,
-    Subtrees,
-    Tile,
-    decode_entries,
-    decode_hashes,
-    row,
-    tiles_of,
-)
+from chalicelib.history.tiles import Subtrees, Tile
 
 HEADER = "c2sp.org/tlog-proof@v1"
 MAX_PROOF_HASHES = 63
@@ -157,41 +145,3 @@ def decode_proof(lines: Sequence[str]) -> tuple[bytes, ...]:
     if len(hashes) > MAX_PROOF_HASHES or any(len(hash_) != HASH_BYTES for hash_ in hashes):
         raise ValueError("not a proof: a line that is no SHA-256, or too many of them")
     return hashes
-
-
-def check_tiles(size: int, root: bytes, read: Read) -> None:
-    """Check all tiles of a tree against its entries, and both against its root.
-
-    Raises:
-        Unproven: a tile or an entry is not what was sealed; the message names the place.
-    """
-    tree = Frontier()
-    below: list[bytes] = []
-    for bundle in tiles_of(ENTRIES, size):
-        tile = Tile(0, bundle.number, bundle.width)
-        leaves = [leaf_hash(leaf) for leaf in decode_entries(bundle, read(bundle))]
-        _same(tile, leaves, read)
-        for leaf in leaves:
-            tree.add(leaf)
-        if bundle.full:
-            below.append(complete_root(leaves))
-    level = 1
-    while row(level, size):
-        above = []
-        for tile in tiles_of(level, size):
-            hashes = below[tile.start : tile.start + tile.width]
-            _same(tile, hashes, read)
-            if tile.full:
-                above.append(complete_root(hashes))
-        below, level = above, level + 1
-    if tree.root() != root:
-        raise Unproven(f"the entries do not have the root that was signed for {size}")
-
-
-def _same(tile: Tile, expected: list[bytes], read: Read) -> None:
-    held = decode_hashes(tile, read(tile))
-    for offset, (one, other) in enumerate(zip(held, expected, strict=True)):
-        if one != other:
-            # One hash of level L stands for 256**L positions; the first of them is named.
-            position = (tile.start + offset) * WIDTH**tile.level + 1
-            raise Unproven(f"position {position}: {tile.path} is not what the entries hash to")

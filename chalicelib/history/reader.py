@@ -1,6 +1,6 @@
 """Reads history in order: positions with their commits, each checked against its page's hash."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -24,6 +24,10 @@ class Stretch(NamedTuple):
     commits: list[Positioned]
 
 
+class Newer(Exception):  # noqa: N818 -- named as the fact it states.
+    """A commit holds an event of a type that only a newer program knows."""
+
+
 @dataclass
 class Reader:
     """Reads for several followers in one run: what one has read, the next finds at hand."""
@@ -33,11 +37,21 @@ class Reader:
     _known: dict[Place, Commit] = field(default_factory=dict, repr=False)
     _ends: dict[int, list[Page]] = field(default_factory=dict, repr=False)
 
-    def after(self, position: int, wanted: Callable[[str], bool]) -> Iterator[Stretch]:
+    def after(
+        self,
+        position: int,
+        wanted: Callable[[str], bool],
+        known: Collection[str] | None = None,
+    ) -> Iterator[Stretch]:
         """Page by page, the commits above `position` whose stream is wanted.
+
+        With `known`, the event types that this program knows, what comes before the first commit
+        with another is a stretch of its own, the last one: who cannot make up for what was passed
+        over stops there, until a program that knows the type goes on.
 
         Raises:
             Corrupt: a numbered commit is missing or is not the one that was numbered.
+            Newer: such a commit comes next.
         """
         for page in self._pages(position):
             entries = [
@@ -45,7 +59,12 @@ class Reader:
                 for offset, entry in enumerate(page.entries)
                 if page.first + offset > position and wanted(entry.stream)
             ]
-            yield Stretch(page.next - 1, self._read(entries))
+            commits = self._read(entries)
+            for index, (place, commit) in enumerate(commits):
+                if known is not None and (strange := commit.types.difference(known)):
+                    yield Stretch(place - 1, commits[:index])
+                    raise Newer(f"position {place}: {', '.join(sorted(strange))}")
+            yield Stretch(page.next - 1, commits)
 
     def _pages(self, position: int) -> Iterator[Page]:
         """The pages above `position`; a short end of history is read once for all followers."""

@@ -1,16 +1,18 @@
 """Lists: how many, from where, and how current."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import Any, Generic, TypeVar
 
-from chalice.app import Response
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
-from chalicelib.http.resource import ok
+from chalicelib.http.resource import Answer, ok
 from chalicelib.kernel import Invalid, Value
 from chalicelib.projector.projection import Projection
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+Item = TypeVar("Item")
 
 
 class InvalidLimit(Invalid):
@@ -29,6 +31,30 @@ class PageRequest(Value):
     limit: int = DEFAULT_LIMIT
     cursor: str | None = None
     seen: str | None = None
+
+
+class Listed(TypedDict):
+    """What a list says of each row beside its own fields.
+
+    `id` is its key in that list, `seen` the version it is true at, written down at `updated_at`.
+    """
+
+    id: str
+    seen: str
+    updated_at: datetime
+
+
+class Page(TypedDict, Generic[Item]):
+    """A page of a list, true up to history position `as_of`.
+
+    `next` is the cursor of the page after it, None after the last. `stale`: what the caller has
+    seen is not in it yet.
+    """
+
+    items: list[Item]
+    next: str | None
+    as_of: int
+    stale: bool
 
 
 def page_request(query: Mapping[str, str] | None) -> PageRequest:
@@ -55,7 +81,7 @@ def page_of(
     keep: Callable[[dict[str, Any]], bool] | None = None,
     newest_first: bool = False,
     show: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item,
-) -> Response:
+) -> Answer[Page[Any]]:
     """The page that was asked for of the rows in group `by`: those to `keep`, as `show` has them.
 
     Raises:
@@ -74,9 +100,6 @@ def page_of(
     return listing(items, found.next, found.as_of, stale=found.stale)
 
 
-def listing(items: list[dict[str, Any]], next_: str | None, as_of: int, *, stale: bool) -> Response:
-    """A page of a list, true up to history position `as_of`.
-
-    `stale`: what the caller has seen is not in it yet.
-    """
+def listing(items: list[Item], next_: str | None, as_of: int, *, stale: bool) -> Answer[Page[Item]]:
+    """A page of a list, true up to history position `as_of`."""
     return ok({"items": items, "next": next_, "as_of": as_of, "stale": stale})

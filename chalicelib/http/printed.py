@@ -5,7 +5,7 @@ from typing import Literal
 from chalice.app import Response
 
 from chalicelib import files
-from chalicelib.http.resource import ok
+from chalicelib.http.resource import Answer, ok
 from chalicelib.kernel import Value
 from chalicelib.paper.as_html import page
 from chalicelib.paper.sheet import Sheet
@@ -21,7 +21,9 @@ class Wanted(Value):
     format: Literal["html", "pdf"] = "html"
 
 
-def printed(sheet: Sheet, wanted: Wanted, folder: str, name: str) -> Response:
+def printed(
+    sheet: Sheet, wanted: Wanted, folder: str, name: str
+) -> Answer[files.DownloadLink] | Response:
     """The sheet as it is wanted; a PDF lies in `folder`, named `name`.pdf, and is gone in a day."""
     if wanted.format == "html":
         headers: dict[str, str | list[str]] = {

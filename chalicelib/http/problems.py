@@ -6,10 +6,11 @@ that the document gateways' `sendEdoc` gives for the same fault).
 
 import traceback
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NotRequired
 
 from chalice.app import Response
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from chalicelib.delivery.signatures import Unauthenticated
 from chalicelib.kernel import Conflict, Forbidden, Invalid, NotFound, Refused
@@ -57,11 +58,31 @@ _STATUS_OF_CODE = {
 """Where HTTP has a more exact word than the refusal's kind."""
 
 
-class FieldError(NamedTuple):
+class FieldError(TypedDict):
     """One fault of a request: where (JSON pointer, RFC 6901) and what, never the value itself."""
 
     field: str
     message: str
+
+
+class Problem(TypedDict):
+    """A refusal (RFC 9457): `code` is its stable name, `rule` the law behind it.
+
+    `gateway_error` is the number that the document gateways give for the same fault; `max_age`
+    (seconds) and `acr_values` say which authentication is wanted (RFC 9470).
+    """
+
+    type: str
+    title: str
+    code: str
+    status: NotRequired[int]
+    detail: NotRequired[str]
+    field: NotRequired[str]
+    rule: NotRequired[str]
+    gateway_error: NotRequired[int]
+    errors: NotRequired[list[FieldError]]
+    max_age: NotRequired[int]
+    acr_values: NotRequired[str]
 
 
 def status_of(refusal: Refused) -> int:
@@ -82,7 +103,7 @@ def refused(refusal: Refused, errors: Sequence[FieldError] = ()) -> Response:
     if refusal.gateway_error is not None:
         extra["gateway_error"] = refusal.gateway_error
     if errors:
-        extra["errors"] = [error._asdict() for error in errors[:_MAX_ERRORS]]
+        extra["errors"] = errors[:_MAX_ERRORS]
     challenge = "Bearer"
     if isinstance(refusal, StepUpRequired):
         # In the body too, as API Gateway gives this header another name.

@@ -10,14 +10,15 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import wraps
 from hashlib import sha256
-from typing import Any, ClassVar, NamedTuple, NoReturn, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, NoReturn, NotRequired, TypeVar
 from uuid import uuid4
 
 from aws_lambda_powertools import Logger
 from botocore.exceptions import ClientError
 from chalice.app import Blueprint, CORSConfig, Request, Response
 from pydantic import ValidationError
-from pydantic_core import to_json
+from pydantic_core import PydanticSerializationError, to_json
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.delivery.signatures import Unauthenticated
@@ -72,7 +73,28 @@ _QUOTING = {"union_tag_invalid": "Input does not name a known kind"}
 _log = Logger(service="lien-thong")
 M = TypeVar("M", bound=Value)
 C = TypeVar("C", bound=Command)
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 View = Callable[..., Response]
+
+
+class Answer(Response, Generic[T_co]):
+    """An answer whose JSON has the shape of a `T_co`: the document of the interface says so.
+
+    A view that answers `-> Answer[Dossier]` promises the fields of `Dossier`, a TypedDict or a
+    value; tests hold each answer they get against it.
+    """
+
+
+class Receipt(TypedDict):
+    """What a write led to; `seen` is the version to ask lists for.
+
+    `duplicate`: the same had been said before, and nothing happened now.
+    """
+
+    seen: str
+    version: int
+    duplicate: NotRequired[bool]
 
 
 class Door(Enum):
@@ -502,33 +524,61 @@ class Resource:
         return str(self.request.context.get("requestId") or uuid4())
 
 
-def ok(data: Any, *, version: int | None = None) -> Response:
+def ok(data: T, *, version: int | None = None) -> Answer[T]:
     """200 with `data`; `version` is the commit number it is true at."""
     return _json(200, data, version)
 
 
-def created(done: Done, location: str, **more: Any) -> Response:
-    """201: the thing is at `location`; 200 if it was there. `more` is what else there is to say."""
-    response = _json(200 if done.duplicate else 201, _receipt(done) | more, done.number)
+def created(done: Done, location: str, **more: Any) -> Answer[Any]:
+    """201: the thing is at `location`; 200 if it was there.
+
+    `more` is what else there is to say: a view that says more answers a `Receipt` of its own.
+    """
+    response = _json(200 if done.duplicate else 201, {**_receipt(done), **more}, done.number)
     response.headers["Location"] = location
     return response
 
 
-def accepted(done: Done) -> Response:
+def accepted(done: Done) -> Answer[Receipt]:
     """202: it is so, and lists will show it soon; `seen` is the version to ask them for."""
     return _json(202, _receipt(done), done.number)
 
 
-def _receipt(done: Done) -> dict[str, Any]:
-    receipt: dict[str, Any] = {"seen": done.seen, "version": done.number}
-    return receipt | {"duplicate": True} if done.duplicate else receipt
+def ordered(data: T) -> Answer[T]:
+    """202 with `data`: it is under way, or written where no version counts it."""
+    return _json(202, data, None)
 
 
-def _json(status: int, data: Any, version: int | None) -> Response:
+def _receipt(done: Done) -> Receipt:
+    receipt: Receipt = {"seen": done.seen, "version": done.number}
+    return {**receipt, "duplicate": True} if done.duplicate else receipt
+
+
+def _json(status: int, data: Any, version: int | None) -> Answer[Any]:
     headers: dict[str, str | list[str]] = {"Content-Type": JSON}
     if version is not None:
         headers["ETag"] = f'"{version}"'
-    return Response(body=to_json(data).decode(), status_code=status, headers=headers)
+    return Answer(body=_written(data).decode(), status_code=status, headers=headers)
+
+
+def _written(data: Any) -> bytes:
+    try:
+        return to_json(data)
+    except PydanticSerializationError:
+        # What makes JSON of a value is built when first used, and pydantic does not do so for one
+        # that was only ever read as part of another.
+        _build_writers(data)
+        return to_json(data)
+
+
+def _build_writers(data: Any) -> None:
+    if isinstance(data, Value):
+        type(data).model_rebuild()
+    elif isinstance(data, Mapping):
+        _build_writers([*data.values()])
+    elif isinstance(data, list | tuple):
+        for one in data:
+            _build_writers(one)
 
 
 def fits(body: str) -> bool:
@@ -600,7 +650,7 @@ def read_json(body: bytes) -> Any:
 def faults(error: ValidationError) -> list[FieldError]:
     """What does not fit, field by field; never the value itself."""
     return [
-        FieldError(_pointer(fault["loc"]), _QUOTING.get(fault["type"], fault["msg"]))
+        {"field": _pointer(fault["loc"]), "message": _QUOTING.get(fault["type"], fault["msg"])}
         for fault in error.errors(include_url=False, include_context=False, include_input=False)
     ]
 

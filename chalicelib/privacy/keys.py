@@ -71,6 +71,11 @@ class KeyRing:
         known = self._plain.get(subject)
         return known is not None and known[2]
 
+    def begin_epoch(self) -> None:
+        """Make this epoch's key, unless there is one."""
+        assert self.epochs is not None
+        self.epochs.key(self._epoch())
+
     def known(self, subject: str) -> bool:
         """Whether there is, or was, a key of this subject."""
         return bool(self._item(subject))
@@ -91,11 +96,13 @@ class KeyRing:
 
         Returns how many keys were wrapped anew. What there is no time for, as `over` says, is done
         the next time: an epoch's key is deleted only when nothing is wrapped under it any more.
+        Nothing is done before somebody has made this epoch's key.
         """
         assert self.epochs is not None
         kept = {self._epoch(), _month_before(self._epoch())}
-        old = [epoch for epoch in self.epochs.subjects() if epoch not in kept]
-        if not old:
+        there = self.epochs.subjects()
+        old = [epoch for epoch in there if epoch not in kept]
+        if not old or self._epoch() not in there:
             return 0
         renewed = 0
         for item in self._rows():

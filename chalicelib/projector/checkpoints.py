@@ -37,6 +37,34 @@ class Checkpoints:
         item: dict[str, Any] = answer.get("Item", {})
         return item
 
+    def forms(self) -> dict[str, set[str]]:
+        """In which forms each generation of a view was fed, as far as anybody has signed."""
+        answer = self.dynamodb.get_item(**self._forms, ConsistentRead=True)
+        return {view: set(v["SS"]) for view, v in answer.get("Item", {}).items() if "SS" in v}
+
+    def sign(self, fresh: Mapping[str, str], gone: Iterable[str]) -> None:
+        """Add to each view the form that it is fed in from now on; forget those that are gone."""
+        numbered, names = list(enumerate(fresh.items())), list(enumerate(gone))
+        parts = []
+        if numbered:
+            parts.append("ADD " + ", ".join(f"#a{n} :a{n}" for n, _ in numbered))
+        if names:
+            parts.append("REMOVE " + ", ".join(f"#r{n}" for n, _ in names))
+        if parts:
+            forms = {f":a{n}": {"SS": [form]} for n, (_, form) in numbered}
+            self.dynamodb.update_item(
+                **self._forms,
+                UpdateExpression=" ".join(parts),
+                ExpressionAttributeNames={f"#a{n}": view for n, (view, _) in numbered}
+                | {f"#r{n}": view for n, view in names},
+                **({"ExpressionAttributeValues": forms} if forms else {}),
+            )
+
+    @property
+    def _forms(self) -> dict[str, Any]:
+        # An item of its own: it is read once a minute, the positions' written at every turn.
+        return {"TableName": self.table, "Key": {"name": {"S": "forms"}}}
+
     def get(self, name: str) -> int:
         """The last position `name` has dealt with; 0 if it has not begun."""
         return positions(self.item()).get(name, 0)

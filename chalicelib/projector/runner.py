@@ -56,6 +56,8 @@ class Projector:
         `over` says that there is no time left.
         """
         ours = run or Run(self.views.checkpoints)
+        # Every run of the schedule looks whether another program has fed them meanwhile.
+        self.views.sign(projections, ours.item, again=within is None)
         generations = {p.name: self.views.generations(p, ours.item) for p in projections}
         feeds = [
             Feed(projection, f"{projection.name}~{generation}")
@@ -127,7 +129,7 @@ def _rows(feed: Feed, keys: _Touched, stored: dict[tuple[str, str], Stored]) -> 
     projection = feed.projection
     for key, happenings in keys.items():
         before = stored.get((feed.view, key))
-        row = projection.row.model_validate_json(before.data) if before and before.data else None
+        row = projection.stored(before.data) if before and before.data else None
         made = None
         for positioned, event in happenings:
             # What the row already holds is skipped, so a repeated wake-up counts nothing twice.

@@ -166,6 +166,7 @@ class Views:
     checkpoints: Checkpoints
     history: History
     _known: dict[str, tuple[int, float]] = field(default_factory=dict, repr=False, compare=False)
+    _signed: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def generations(
         self, projection: Projection[Any], item: Mapping[str, Any] | None = None
@@ -236,6 +237,29 @@ class Views:
             if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
                 raise
 
+    def sign(
+        self, projections: Iterable[Projection[Any]], item: Mapping[str, Any], *, again: bool
+    ) -> None:
+        """Note in which form this program feeds its views, and fill anew what another has fed.
+
+        To be called before anything is fed; `item` is the checkpoints'. What this process has
+        signed it does not look at again, unless it is asked to.
+        """
+        found = [(projection, _generations(item, projection.name)) for projection in projections]
+        forms = {f"{p.name}~{number}": p.form for p, now in found for number in now.fed}
+        if not again and forms.keys() <= self._signed:
+            return
+        signed = self.checkpoints.forms()
+        for projection, now in found:
+            others = signed.get(f"{projection.name}~{now.live}", set()) - {projection.form}
+            if others and not now.building:
+                self.rebuild(projection)
+        ours = {projection.name for projection, _ in found}
+        gone = {view for view in signed.keys() - forms.keys() if view.partition("~")[0] in ours}
+        fresh = {view: form for view, form in forms.items() if form not in signed.get(view, set())}
+        self.checkpoints.sign(fresh, gone)
+        self._signed.update(forms)
+
     def load(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Stored]:
         """The stored rows among `wanted`, each (view, key), read consistently.
 
@@ -298,7 +322,7 @@ class Views:
         stored = self.load((live[p.name], key) for p, key in wanted)
         found = {(p.name, key): stored.get((live[p.name], key)) for p, key in wanted}
         return {
-            (name, key): questions[name].row.model_validate_json(row.data)
+            (name, key): questions[name].stored(row.data)
             for (name, key), row in found.items()
             if row is not None and row.data is not None
         }
@@ -313,14 +337,13 @@ class Views:
         """
         view = f"{projection.name}~{self.generations(projection).live}"
         for found in self.model.index.query(f"{view}#{by}", self.model.sort <= _text(until)):
-            row = projection.row.model_validate_json(found.data)
-            yield _address(found.key)[1], found.seen, row
+            yield _address(found.key)[1], found.seen, projection.stored(found.data)
 
     def every(self, projection: Projection[Any], by: str) -> Iterator[Any]:
         """All live rows grouped under `by`, in order, read as they are asked for."""
         view = f"{projection.name}~{self.generations(projection).live}"
         for found in self.model.index.query(f"{view}#{by}"):
-            yield projection.row.model_validate_json(found.data)
+            yield projection.stored(found.data)
 
     def page(
         self,

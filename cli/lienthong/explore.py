@@ -5,7 +5,7 @@ Nothing here proves the whole; `verify` does. Personal values are sealed and sta
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -253,18 +253,24 @@ def leaves(value: Any, place: str = "") -> dict[str, Any]:
     return found
 
 
-def unsealed(value: Any, erasures: dict[str, Erasure]) -> Any:
-    """The same, with a word in place of what cannot be read."""
-    if isinstance(value, list):
-        return [unsealed(one, erasures) for one in value]
-    if not isinstance(value, dict):
-        return value
-    if value.keys() >= {"subject", "sealed"}:
+def unsealed(value: Any, erasures: dict[str, Erasure], commits: Iterable[Told]) -> Any:
+    """The same, with a word in place of what cannot be read; it was sealed in these `commits`."""
+    places = {told.seen: told.position for told in commits}
+
+    def word(value: Any) -> Any:
+        if isinstance(value, list):
+            return [word(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        if not value.keys() >= {"subject", "sealed", "where"}:
+            return {key: word(held) for key, held in value.items()}
         erased = erasures.get(value["subject"])
-        if erased:
+        # Whoever came back has a new key: what was sealed after the erasure is not erased.
+        if erased and places.get(value["where"], 0) < erased.position:
             return f"erased by commit {erased.by}, position {erased.position}"
         return f"sealed: personal data of {value['subject']}"
-    return {key: unsealed(held, erasures) for key, held in value.items()}
+
+    return word(value)
 
 
 def follows(commits: list[Told]) -> dict[str, list[Told]]:

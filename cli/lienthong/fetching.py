@@ -5,11 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
-import orjson
 import urllib3
+from pydantic import BaseModel, PositiveInt, ValidationError
 
 from chalicelib.history.checkpoint import Checkpoint
 from chalicelib.history.merkle import HASH_BYTES, Unproven
@@ -32,8 +32,26 @@ _PRIVATE = "history/"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 W = TypeVar("W")
+M = TypeVar("M", bound=BaseModel)
 Progress = Callable[[str, int, int], None]
 """(what, how many are done, of how many)"""
+
+
+class Listed(BaseModel):
+    """What a log answers of its checkpoints: the sizes of some, and whether there are `more`."""
+
+    sizes: list[PositiveInt]
+    more: bool
+
+
+class Chunk(BaseModel):
+    """What the export announces: positions `first` to `last`, behind a link; then comes `next`."""
+
+    first: PositiveInt
+    last: PositiveInt
+    next: PositiveInt
+    url: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -49,17 +67,15 @@ class Source:
 
     def __post_init__(self) -> None:
         """Refuse to send a token where others can read it."""
-        parts = urlsplit(self.url)
-        if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
-            raise CannotCheck(f"{self.url}: only https, or this machine")
+        _address(self.url, "")
 
     def get(self, path: str) -> bytes | None:
         """What stands at a path below the address, or at another address; None if nothing does.
 
         Raises:
-            CannotCheck: the server does not answer, or refuses.
+            CannotCheck: the server does not answer, or refuses, or a link leads to an open road.
         """
-        url = urljoin(f"{self.url.rstrip('/')}/", path)
+        url = _address(f"{self.url.rstrip('/')}/", path)
         headers = {}
         # Everything else is public, and a store that a link leads to must not see the token.
         if path.startswith(_PRIVATE) and self.token:
@@ -88,13 +104,13 @@ class Source:
             raise CannotCheck(f"{self.url} has no {path}")
         return found
 
-    def json(self, path: str) -> dict[str, Any]:
-        """The JSON object at a path.
+    def json(self, path: str, model: type[M]) -> M:
+        """What is said at a path in JSON.
 
         Raises:
-            CannotCheck: see `need`, or it is none.
+            CannotCheck: see `need`, or it says something else.
         """
-        return _object(path, self.need(path))
+        return _said(path, self.need(path), model)
 
     @cached_property
     def _pool(self) -> urllib3.PoolManager:
@@ -153,11 +169,15 @@ class _Fetching:
         sizes: list[int] = []
         while True:
             answer = self.source.get(f"log/checkpoints?after={after}")
-            page = _object("log/checkpoints", answer) if answer else {}
-            sizes += page.get("sizes", [])
-            if not page.get("more"):
+            if answer is None:
                 break
-            after = sizes[-1]
+            page = _said("log/checkpoints", answer, Listed)
+            sizes += page.sizes
+            if not page.more:
+                break
+            if max(page.sizes, default=0) <= after:
+                raise CannotCheck("log/checkpoints goes on, and leads nowhere")
+            after = max(page.sizes)
         names = [n for size in sizes for n in (f"checkpoints/{size}", f"timestamps/{size}.tsr")]
         self._all("checkpoints", names, self._saved)
 
@@ -170,16 +190,16 @@ class _Fetching:
         stretches = self.folder.stretches(size)
         first = stretches[-1].first if stretches else 1
         while first <= size:
-            chunk = self.source.json(f"history/export/{first}")
-            content = self.source.need(chunk["url"])
-            if chunk["first"] != first or chunk["next"] <= first:
-                raise CannotCheck(f"the export from position {first} is of {chunk['first']}")
-            if sha256(content).hexdigest() != chunk["sha256"]:
+            chunk = self.source.json(f"history/export/{first}", Chunk)
+            content = self.source.need(chunk.url)
+            if chunk.first != first or chunk.next <= first:
+                raise CannotCheck(f"the export from position {first} is of {chunk.first}")
+            if sha256(content).hexdigest() != chunk.sha256:
                 raise CannotCheck(f"the export from position {first} is not what was announced")
-            if chunk["last"] > size:
+            if chunk.last > size:
                 content = _up_to(content, size)
             self.write(f"events/{first:012d}.jsonl", content)
-            first = chunk["next"]
+            first = chunk.next
             self.progress("events", min(first - 1, size), size)
 
     def tidy(self, size: int) -> None:
@@ -221,14 +241,26 @@ def _part(tile: Tile, whole: bytes) -> bytes:
     return whole[: tile.width * HASH_BYTES]
 
 
-def _object(path: str, content: bytes) -> dict[str, Any]:
+def _address(base: str, path: str) -> str:
+    """Where a path below an address leads to, or a link: https, or this machine."""
     try:
-        found = orjson.loads(content)
+        url = urljoin(base, path)
+        parts = urlsplit(url)
     except ValueError:
-        found = None
-    if not isinstance(found, dict):
-        raise CannotCheck(f"what is served as {path} is no JSON object")
-    return found
+        raise CannotCheck(f"{path or base} is no address") from None
+    if parts.scheme != "https" and parts.hostname not in _LOOPBACK:
+        raise CannotCheck(f"{_plain(url)}: only https, or this machine")
+    return url
+
+
+def _said(path: str, content: bytes, model: type[M]) -> M:
+    """What the server says in JSON: it is what is being checked, so its word is not taken."""
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        fault = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, fault["loc"])) or "it"
+        raise CannotCheck(f"what is served as {path}: {where}: {fault['msg']}") from None
 
 
 def _size(written: bytes) -> int:

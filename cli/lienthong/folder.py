@@ -65,8 +65,9 @@ class Stretch(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One event as exported: its attributes, and its bytes as the store keeps them."""
+    """One event as exported: the line, its attributes, and its bytes as the store keeps them."""
 
+    written: bytes
     attributes: dict[str, Any]
     event: bytes
 
@@ -148,9 +149,15 @@ class Folder:
         """The commits at the positions above `after`, with their events, unverified.
 
         Raises:
+            CannotCheck: there are no events at all.
             Wrong: a piece is missing or is not readable.
         """
-        for stretch in self.stretches(size):
+        stretches = self.stretches(size)
+        if size and not stretches:
+            raise CannotCheck(f"{self.root} holds no events: fetch them first")
+        if stretches and stretches[0].first > 1:
+            raise Wrong(1, f"the events of positions 1 to {stretches[0].first - 1} are missing")
+        for stretch in stretches:
             first = max(stretch.first, after + 1)
             if stretch.last < first:
                 continue
@@ -160,7 +167,11 @@ class Folder:
                 facts = read_header(header)
                 if facts is None:
                     raise Wrong(position, "the entry is no header of a commit")
-                yield Told(position, facts, header, lines.take(position))
+                told = lines.take(position)
+                if len(told) != len(facts["events"]):
+                    detail = f"{len(told)} events are here, {len(facts['events'])} were recorded"
+                    raise Wrong(position, detail)
+                yield Told(position, facts, header, told)
 
 
 def last_of_bundle(position: int) -> int:
@@ -234,7 +245,7 @@ def read_line(line: bytes) -> Line:
             raise TypeError  # noqa: TRY301 -- one place says what is wrong with a line.
     except (ValueError, KeyError, TypeError):
         raise Wrong(None, f"a line is no exported event: {line[:60]!r}") from None
-    return Line(attributes, event)
+    return Line(line, attributes, event)
 
 
 def body_hash(lines: list[Line]) -> str:
@@ -243,11 +254,13 @@ def body_hash(lines: list[Line]) -> str:
 
 
 def slow_body_hash(lines: list[Line]) -> str:
-    """The same by the standard library's JSON, which writes a few numbers otherwise."""
+    """The same by the standard library's JSON, which keeps every number as the service does."""
     events = [
         line.event
         if "data_base64" in line.attributes
-        else json.dumps(line.attributes["data"], separators=(",", ":"), ensure_ascii=False).encode()
+        else json.dumps(
+            json.loads(line.written)["data"], separators=(",", ":"), ensure_ascii=False
+        ).encode()
         for line in lines
     ]
     return b64url(sha256(b"[" + b",".join(events) + b"]").digest())

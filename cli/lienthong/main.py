@@ -93,9 +93,9 @@ def verify_folder(
         Path | None, typer.Option("--tsa", help="certificates (PEM) of the time-stamping authority")
     ] = None,
     late: Annotated[
-        int, typer.Option(help="seconds a commit may take to be numbered and sealed")
+        int, typer.Option(min=0, help="seconds a commit may take to be numbered and sealed")
     ] = int(LATE.total_seconds()),
-    jobs: Annotated[int, typer.Option(help="processes; 0: one for each processor")] = 0,
+    jobs: Annotated[int, typer.Option(min=0, help="processes; 0: one for each processor")] = 0,
     as_json: Json = False,  # noqa: FBT002 -- an option, by name.
 ) -> None:
     """Prove FOLDER offline: signatures, witnesses, times, tree, tiles, chains and events."""
@@ -129,7 +129,7 @@ def replay(  # noqa: PLR0913, PLR0917 -- each is an option of the command line.
     case: Annotated[str, typer.Option(help="a correlation, across streams")] = "",
     since: Annotated[str, typer.Option(help="position or time")] = "1",
     until: Annotated[str, typer.Option(help="position or time")] = "",
-    limit: Annotated[int, typer.Option(help="at most so many; 0: all")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="at most so many; 0: all")] = 0,
     key: Keys = None,
     policy: PolicyFile = None,
     as_json: Json = False,  # noqa: FBT002 -- an option, by name.
@@ -152,7 +152,8 @@ def replay(  # noqa: PLR0913, PLR0917 -- each is an option of the command line.
                 _json(told.lines[index].attributes)
                 continue
             at, who = told.facts["recorded_at"][:19], told.facts["actor"]
-            out.print(f"{told.position:>9}  {at}Z  {told.seen}  {data['type']}  {escape(who)}")
+            what = _safe(f"{told.seen}  {data['type']}  {who}")
+            out.print(f"{told.position:>9}  {at}Z  {what}")
 
 
 @audit.command("show")
@@ -168,16 +169,16 @@ def show(
     with _answering():
         history = _history(folder, key, policy)
         at = explore.moment(as_of) if as_of else None
-        standing = history.standing(history.stream(stream), at)
+        commits = history.stream(stream)
+        standing = history.standing(commits, at)
         if not standing.number:
             raise CannotCheck(f"{stream} had not begun at {as_of}")
-        standing.state = explore.unsealed(standing.state, history.erasures())
+        standing.state = explore.unsealed(standing.state, history.erasures(), commits)
         if as_json:
             _json(asdict(standing))
             return
-        out.print(
-            f"{stream}@{standing.number}, position {standing.position}, {standing.recorded_at}"
-        )
+        place = _safe(f"{stream}@{standing.number}")
+        out.print(f"{place}, position {standing.position}, {standing.recorded_at}")
         out.print_json(data=standing.state)
 
 
@@ -199,7 +200,7 @@ def diff(
         new = history.standing(commits, explore.moment(until))
         erasures = history.erasures()
         for standing in (old, new):
-            standing.state = explore.unsealed(standing.state, erasures)
+            standing.state = explore.unsealed(standing.state, erasures, commits)
         changed = (
             explore.changes(old, new)
             if old.number
@@ -219,13 +220,13 @@ def diff(
                 }
             )
             return
-        out.print(f"{stream}: from commit {old.number} to {new.number}")
+        out.print(f"{_safe(stream)}: from commit {old.number} to {new.number}")
         for told in between:
             kinds = ", ".join(line.attributes["type"] for line in told.lines)
-            out.print(f"{told.position:>9}  {told.facts['recorded_at'][:19]}Z  {kinds}")
+            out.print(f"{told.position:>9}  {told.facts['recorded_at'][:19]}Z  {_safe(kinds)}")
         table = Table("field", "before", "after")
         for place, was, is_ in changed:
-            table.add_row(*(escape(one) for one in (place, _short(was), _short(is_))))
+            table.add_row(*(_safe(one) for one in (place, _short(was), _short(is_))))
         out.print(table)
 
 
@@ -265,17 +266,17 @@ def explain(
                 }
             )
             return
-        out.print(f"[bold]{escape(told.seen)}[/], position {told.position} of {history.size}")
+        out.print(f"[bold]{_safe(told.seen)}[/], position {told.position} of {history.size}")
         for line in lines:
             type_ = line.attributes["type"]
-            out.print(f"\n[bold]{type_}[/]  {escape(_meaning(type_).get('meaning', ''))}")
+            out.print(f"\n[bold]{_safe(type_)}[/]  {_safe(_meaning(type_).get('meaning', ''))}")
             if rule := _meaning(type_).get("rule"):
-                out.print(f"Rule: {escape(rule)}")
-            out.print_json(data=explore.unsealed(line.data, erasures))
+                out.print(f"Rule: {_safe(rule)}")
+            out.print_json(data=explore.unsealed(line.data, erasures, [told]))
         facts = told.facts
         table = Table("of its commit", "", show_header=False)
         for name in ("recorded_at", "actor", "method", "assurance", "release", "previous"):
-            table.add_row(name, escape(str(facts.get(name, "")) or "none: the first of its stream"))
+            table.add_row(name, _safe(str(facts.get(name, "")) or "none: the first of its stream"))
         out.print(table)
         out.print(f"proven by {len(proof)} hashes up to the root signed for {history.size}")
         if case:
@@ -314,7 +315,7 @@ def verify_receipt(
         if as_json:
             _json(told)
             return
-        out.print(f"{escape(facts['stream'])}@{facts['number']}, recorded {facts['recorded_at']}")
+        out.print(f"{_safe(facts['stream'])}@{facts['number']}, recorded {facts['recorded_at']}")
         kinds = ", ".join(facts["events"])
         out.print(f"{kinds}; position {told['position']} of {told['size']:,}: [green]proven[/]")
 
@@ -322,8 +323,8 @@ def verify_receipt(
 def _bundle(given: str) -> Bundle:
     """The proof in the text of a QR code, or in a file: as such a text, or as a C2SP tlog-proof."""
     # No file system takes a name as long as a code's text.
-    text = given if len(given) > LONGEST_NAME else Path(given).read_text(encoding="utf-8")
     try:
+        text = given if len(given) > LONGEST_NAME else Path(given).read_text(encoding="utf-8")
         return Bundle.parse(text) if text.startswith(PROOF) else decode_code(text)
     except ValueError as error:
         raise CannotCheck(f"no proof of a commit: {error}") from None
@@ -340,10 +341,10 @@ def _answering() -> Iterator[None]:
     try:
         yield
     except (Wrong, Unproven) as wrong:
-        err.print(f"[red]wrong:[/] {escape(_placed(wrong))}")
+        err.print(f"[red]wrong:[/] {_safe(_placed(wrong))}")
         raise typer.Exit(WRONG) from None
     except (CannotCheck, OSError) as cannot:
-        err.print(f"[red]cannot check:[/] {escape(str(cannot))}")
+        err.print(f"[red]cannot check:[/] {_safe(str(cannot))}")
         raise typer.Exit(CANNOT) from None
 
 
@@ -374,6 +375,11 @@ def _bar() -> Iterator[Callable[[str, int, int], None]]:
         yield heard
 
 
+def _safe(text: str) -> str:
+    """What others wrote, as text: nothing in it is markup, or commands the terminal."""
+    return escape("".join(one if one.isprintable() or one == "\n" else "\ufffd" for one in text))
+
+
 def _json(data: Any) -> None:
     sys.stdout.write(json.dumps(data, ensure_ascii=False) + "\n")
 
@@ -386,7 +392,7 @@ def _told(report: Report) -> dict[str, Any]:
 
 
 def _show(report: Report) -> None:
-    out.print(f"{escape(report.origin)}, {report.size:,} commits, root {report.root.hex()[:16]}…")
+    out.print(f"{_safe(report.origin)}, {report.size:,} commits, root {report.root.hex()[:16]}…")
     witnesses = ", ".join(report.witnesses) or "none known"
     for name, value in (
         ("signed", f"{report.checkpoints} checkpoints"),
@@ -395,16 +401,16 @@ def _show(report: Report) -> None:
         ("commits", f"{report.commits:,} in {report.streams:,} streams, chained"),
         ("events", f"{report.events:,}, each covered by its entry"),
     ):
-        out.print(f"  {name:<12} {escape(value)}")
+        out.print(f"  {name:<12} {_safe(value)}")
     for person in report.erased:
         out.print(
-            f"  erased       {escape(person.subject)} by commit {escape(person.by)},"
+            f"  erased       {_safe(person.subject)} by commit {_safe(person.by)},"
             f" position {person.position}"
         )
     for note in report.notes:
-        out.print(f"  note         {escape(note)}")
+        out.print(f"  note         {_safe(note)}")
     for finding in report.findings:
-        out.print(f"[red]wrong[/] {escape(_found(finding))}")
+        out.print(f"[red]wrong[/] {_safe(_found(finding))}")
     if report.found > len(report.findings):
         out.print(f"and {report.found - len(report.findings)} more")
     out.print("[red]does not hold[/]" if report.findings else "[green]holds[/]")
@@ -427,13 +433,13 @@ def _short(value: Any) -> str:
 def _drawn(case: str, commits: list[Told], marked: Told) -> Tree:
     """A case as a tree of what followed from what."""
     after = explore.follows(commits)
-    drawn = Tree(escape(f"case {case}"))
+    drawn = Tree(_safe(f"case {case}"))
     todo = [(drawn, told) for told in reversed(after[""])]
     while todo:
         under, told = todo.pop()
         kinds = ", ".join(line.attributes["type"] for line in told.lines)
         style = "bold" if told.position == marked.position else "default"
-        label = f"[{style}]{escape(told.seen)}[/]  {kinds}  position {told.position}"
+        label = f"[{style}]{_safe(told.seen)}[/]  {_safe(kinds)}  position {told.position}"
         branch = under.add(label)
         todo += [(branch, one) for one in reversed(after.get(told.seen, []))]
     return drawn

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from chalicelib.history.checkpoint import Opened, open_checkpoint
 from chalicelib.history.note import LOG, VerifierKey
 from chalicelib.history.policy import Policy
@@ -43,8 +45,10 @@ class Trust:
             own = (*stated.logs, *(_keys(keys.read_text(encoding="utf-8")) if keys else ()))
             logs = own or (_keys(folder.read("keys").decode()) if folder else ())
             given = (authority.read_text(encoding="utf-8"),) if authority else ()
+            for certificates in given:
+                load_pem_x509_certificates(certificates.encode())
         except (OSError, ValueError) as error:
-            raise CannotCheck(f"no keys or policy to check with: {error}") from None
+            raise CannotCheck(f"no keys, policy or certificates to check with: {error}") from None
         if not logs or any(key.kind != LOG for key in logs):
             raise CannotCheck("a log's key is needed, and only logs' keys")
         return cls(logs, stated, given, bool(own))

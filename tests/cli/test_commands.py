@@ -209,6 +209,13 @@ def test_a_proof_is_checked_as_the_text_of_its_qr_code(log, receipt, proof, tmp_
         assert (done.exit, done.data["header"]) == (0, log.commits[299].facts)
 
 
+def test_a_picture_of_a_code_is_not_its_text(log, receipt, tmp_path):
+    file = tmp_path / "code.png"
+    file.write_bytes(b"\x89PNG\r\n")
+    done = receipt(file, "--policy", tmp_path / "policy")
+    assert (done.exit, "no proof of a commit" in done.error) == (2, True)
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -243,6 +250,28 @@ def test_a_missing_piece_is_found_while_reading(log, lienthong):
     assert (done.exit, "position 257" in done.error) == (1, True)
 
 
+def test_events_that_are_missing_are_found_while_reading(log, lienthong):
+    files = sorted((log.folder / "events").iterdir())
+    log.rewrite(log.lines(201)[:-1], 201)
+    done = lienthong("show", log.folder, "copy-demo1")
+    assert (done.exit, "events are here" in done.error) == (1, True)
+    files[2].unlink()
+    done = lienthong("replay", log.folder)
+    assert (done.exit, "position 201" in done.error) == (1, True)
+    files[0].unlink()
+    done = lienthong("explain", log.folder, 3)
+    assert (done.exit, "positions 1 to 100 are missing" in done.error) == (1, True)
+    for file in files[1:]:
+        file.unlink(missing_ok=True)
+    done = lienthong("explain", log.folder, 3)
+    assert (done.exit, "no events" in done.error) == (2, True)
+
+
+@pytest.mark.parametrize("option", ["--limit", "--since"])
+def test_less_than_nothing_is_not_asked_for(log, lienthong, option):
+    assert lienthong("replay", log.folder, option, -1).exit == 2
+
+
 def test_a_checkpoint_that_is_none_is_not_read_by(log, lienthong):
     log.write("checkpoint", b"nothing")
     assert lienthong("replay", log.folder).exit == 2
@@ -261,6 +290,14 @@ def test_who_was_forgotten_is_said(tmp_path, lienthong):
     shown = lienthong("explain", log.folder, 1).text
     assert f"erased by commit {erased.seen}, position 2" in shown
     assert "sealed" not in shown
+    # Who comes back has a new key.
+    told = log.commits[0].data()[0]
+    told["staff"]["where"] = "document-again@1"
+    log.add("document-again", catalogue.events()["document.sent"].model_validate(told))
+    log.seal()
+    assert "sealed: personal data of staff-demo-1" in lienthong("explain", log.folder, 3).text
+    assert "sealed: personal" in lienthong("show", log.folder, "document-again").text
+    assert "erased by" in lienthong("show", log.folder, "document-demo0").text
 
 
 def test_every_stream_can_be_shown():

@@ -128,6 +128,10 @@ def another_export(deployment, content):
         pytest.param({"sha256": "0" * 64}, "not what was announced", id="altered on the way"),
         pytest.param({"first": 7}, "is of 7", id="from another position"),
         pytest.param({"next": 1}, "is of 1", id="that leads nowhere"),
+        pytest.param({"next": "../1"}, "next", id="that leads astray"),
+        pytest.param({"url": None}, "url", id="without a link"),
+        pytest.param({"url": "http://demo.example/x"}, "only https", id="by an open road"),
+        pytest.param({"url": "https://[demo"}, "no address", id="by none"),
     ],
 )
 def test_an_export_that_contradicts_itself_is_refused(fetch, deployment, content, said):
@@ -142,9 +146,27 @@ def test_a_checkpoint_that_is_none_is_refused(fetch, log):
     assert (done.exit, "none" in done.error) == (2, True)
 
 
-def test_an_answer_that_is_no_json_is_refused(fetch, deployment):
-    deployment.sizes = lambda _after: [1]
-    assert "no JSON object" in fetch().error
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        pytest.param([1], id="no object"),
+        pytest.param({"sizes": [1]}, id="half of it"),
+        pytest.param({"sizes": ["../../outside"], "more": False}, id="a name outside the folder"),
+        pytest.param({"sizes": [], "more": True}, id="no end"),
+        pytest.param({"sizes": [1], "more": True}, id="in a circle"),
+    ],
+)
+def test_a_list_of_checkpoints_that_is_none_is_refused(fetch, deployment, sizes):
+    deployment.sizes = lambda _after: sizes
+    done = fetch()
+    assert (done.exit, "log/checkpoints" in done.error) == (2, True)
+
+
+def test_what_a_server_says_commands_no_terminal(fetch, deployment):
+    another_export(deployment, {"url": "http://demo.example/\x1b[2J"})
+    done = fetch()
+    assert "demo.example" in done.error
+    assert "\x1b" not in done.error
 
 
 def test_a_token_is_not_sent_in_the_clear():

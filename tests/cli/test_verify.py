@@ -252,6 +252,7 @@ def test_a_touched_folder_is_found_with_the_position(log, lienthong, tamper, exp
     [
         pytest.param(b'[{"type":"copy.opened","n":1e+16}]', False, id="numbers as Python has them"),
         pytest.param(b'[{"type":"copy.opened","n":1e16}]', True, id="numbers as nobody has them"),
+        pytest.param(b'[{"type":"copy.opened","n":%d}]' % 2**70, False, id="very large numbers"),
         pytest.param('[{"type":"copy.opened","n":"Đã mở"}]'.encode(), False, id="letters"),
         pytest.param(rb'[{"type":"copy.opened","n":"\u0110"}]', True, id="letters as numbers"),
     ],
@@ -267,7 +268,12 @@ def test_events_are_bound_by_their_bytes(log, lienthong, body, as_bytes):
     assert ("data_base64" in log.lines(501)[-1]) == as_bytes
     assert check(log, lienthong)[0] == 0
     path = log.folder / "events" / f"{501:012d}.jsonl"
-    path.write_bytes(path.read_bytes().replace(b"1e+16", b"1e+17").replace("Đã".encode(), b"Da"))
+    path.write_bytes(
+        path.read_bytes()
+        .replace(b"1e+16", b"1e+17")
+        .replace("Đã".encode(), b"Da")
+        .replace(b"%d" % 2**70, b"%d" % (2**70 + 1))
+    )
     if not as_bytes:
         assert found(check(log, lienthong)[1]) == {("body", SIZE)}
 
@@ -442,6 +448,10 @@ def with_a_policy_nobody_reads(log):
     log.write("../policy", b"quorum nobody\n")
 
 
+def with_certificates_that_are_none(log):
+    log.write("../authority", b"nobody")
+
+
 def with_a_witness_for_a_log(log):
     log.write("../policy", f"log {WITNESSES[0].key}\nquorum none\n".encode())
 
@@ -453,12 +463,15 @@ def with_a_witness_for_a_log(log):
         without_events,
         half_fetched,
         with_a_policy_nobody_reads,
+        with_certificates_that_are_none,
         with_a_witness_for_a_log,
     ],
 )
 def test_what_cannot_be_checked_is_not_called_wrong(log, lienthong, spoil):
     spoil(log)
-    done = lienthong("verify", log.folder, "--policy", log.folder.parent / "policy")
+    policy, authority = log.folder.parent / "policy", log.folder.parent / "authority"
+    certificates = ["--tsa", authority] if authority.exists() else []
+    done = lienthong("verify", log.folder, "--policy", policy, *certificates)
     assert done.exit == 2
     assert done.error.startswith("cannot check")
 

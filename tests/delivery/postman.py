@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Deliverer, Letter, NotComposed
 from chalicelib.delivery.outbox import Notice, Routing
-from chalicelib.delivery.parking import GivenUp, Parking
+from chalicelib.delivery.parking import Abandonment, Parking
 from chalicelib.delivery.send import Sender
 
 NOW = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -88,7 +88,7 @@ class Post:
         message = self.axis.outbox.message(LANE, number)
         first = self.parking.of(LANE, message.case)[0]
         self.now += timedelta(seconds=1)
-        order = GivenUp(reason=why, at=self.now, by="administrator:a")
+        order = Abandonment(reason=why, at=self.now, by="administrator:a")
         for update in self.parking.giving_up(first, order):
             self.axis.dynamodb.update_item(**update)
         return order

@@ -48,7 +48,7 @@ def test_nothing_is_posted_to_whoever_fetches_and_that_is_no_failure(post, inbox
     assert post.got() == []
     assert post.axis.attempts.of(post.ids()[0]) == []
     assert (post.lane().served, post.lane().failures, post.lane().due_at) == (0, 0, None)
-    stand = standing(post.axis.lanes, post.axis.outbox, post.axis.store, LANE)
+    stand = standing(post.axis.lanes, post.axis.outbox, post.axis.store, LANE, post.now)
     assert stand.depth == 2
     assert stand.oldest_at is not None
 

@@ -16,7 +16,7 @@ from shelves import DYNAMODB, moto_rack
 
 from chalicelib.delivery.deliver import ABANDONED
 from chalicelib.delivery.lanes import LEASE_S
-from chalicelib.delivery.parking import BEHIND, Parked, Parking
+from chalicelib.delivery.parking import BEHIND, ParkedMessage, Parking
 
 both = pytest.mark.parametrize("axis", DYNAMODB, indirect=True)
 CASES = ("ballot-1", "ballot-2", "ballot-1x")
@@ -45,7 +45,7 @@ def test_a_refused_message_is_parked_and_only_its_case_waits(post):
     assert [seen for _, seen in post.arrived] == ["ballot-2@1", "ballot-2@2"]
     assert (post.lane().served, post.lane().parked, post.lane().failures) == (5, 3, 0)
     assert post.parking.of(LANE, "ballot-1") == [
-        Parked(
+        ParkedMessage(
             lane=LANE,
             case="ballot-1",
             sequence=sequence,

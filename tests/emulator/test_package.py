@@ -1,5 +1,6 @@
 """The package is whole, small enough, lawful CloudFormation, and built once."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import openapi
+from infra import openapi, reference
 from infra.check_package import check
 from infra.package import LIMIT_BYTES, ROOT, PackageFailed, package
 
@@ -41,8 +42,10 @@ def test_it_carries_no_tests_infra_or_tools(folder):
     with zipfile.ZipFile(folder / "code.zip") as code:
         names = code.namelist()
         described = code.read("chalicelib/openapi.json")
+        shown = json.loads(code.read("chalicelib/reference.json"))
     assert {name.split("/")[0] for name in names} == {"app.py", "chalice", "chalicelib"}
     assert described == openapi.built().read_bytes()
+    assert shown == reference.page()
     with zipfile.ZipFile(folder / "layer.zip") as layer:
         packages = {name.split("/")[1] for name in layer.namelist()}
     assert not packages & {"moto", "pytest", "hypothesis", "ministack"}

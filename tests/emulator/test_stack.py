@@ -246,3 +246,53 @@ def test_the_emulator_ends_with_its_parent(number, tidy):
         with LocalStack(report=quiet):
             pass
     assert not Path(folder).exists()
+
+
+def command_line(stack, *arguments, answer=""):
+    """`python -m infra.deploy` against the stack's emulator, with what is typed at its question."""
+    environment = os.environ | {
+        "AWS_ENDPOINT_URL": stack.endpoint,
+        "AWS_ACCESS_KEY_ID": "owner",
+        "AWS_SECRET_ACCESS_KEY": "owner",
+        "AWS_DEFAULT_REGION": REGION,
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "infra.deploy", "demo", *arguments],
+        input=answer, capture_output=True, text=True, check=False, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_a_stage_is_deployed_from_the_command_line(stack):
+    """Shown before it is changed, changed only when allowed, and no more than was asked for."""
+    cloudformation, issuer = stack.client("cloudformation"), "Issuer=http://127.0.0.1:9"
+
+    failed, _, why = command_line(stack, "--yes")
+    assert failed
+    assert "Issuer=" in why
+
+    failed, shown, why = command_line(stack, issuer, answer="no\n")
+    assert failed
+    assert "nothing was changed" in why
+    assert "Add      EventsTable" in shown
+    resources = cloudformation.describe_stack_resources(StackName="lien-thong-demo")
+    assert resources["StackResources"] == []
+
+    failed, shown, why = command_line(stack, "--yes", issuer, "DeletionProtection=off")
+    assert not failed, why
+    names = dict(line.split(" = ", 1) for line in shown.splitlines() if " = " in line)
+    assert names["EventsTable"] != stack.outputs()["EventsTable"]
+
+    failed, shown, _ = command_line(stack, "--yes")
+    assert not failed
+    assert "nothing to change in lien-thong-demo" in shown
+
+    failed, shown, why = command_line(stack, "UrgentReceptionMinutes=30", answer="yes\n")
+    assert not failed, why
+    assert "Modify   APIHandler" in shown
+    assert "Add " not in shown
+    [found] = cloudformation.describe_stacks(StackName="lien-thong-demo")["Stacks"]
+    decided = {one["ParameterKey"]: one["ParameterValue"] for one in found["Parameters"]}
+    assert decided["UrgentReceptionMinutes"] == "30"
+    assert f"Issuer={decided['Issuer']}" == issuer
+    assert decided["DeletionProtection"] == "off"

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 from history import rfc6962
+from history.whole import check_tiles
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,9 +15,8 @@ from chalicelib.history.merkle import (
     check_consistency,
     check_inclusion,
     leaf_hash,
-    root_of,
 )
-from chalicelib.history.proof import Tree, check_tiles
+from chalicelib.history.proof import Tree
 from chalicelib.history.tiles import ENTRIES, Tile, all_tiles, grow, parse_path, row
 
 LEAVES = [b"leaf %d" % number for number in range(700)]
@@ -37,8 +37,9 @@ def built(size, *steps):
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 7, 8, 255, 256, 257, 700])
 def test_the_root_is_the_one_of_the_rfc(size):
-    assert root_of(LEAVES[:size]) == rfc6962.mth(LEAVES[:size])
-    assert root_of([]) == EMPTY_ROOT
+    _, tree = built(size)
+    assert tree.root() == rfc6962.mth(LEAVES[:size])
+    assert Frontier().root() == EMPTY_ROOT
 
 
 @pytest.mark.parametrize("with_peaks", [True, False])

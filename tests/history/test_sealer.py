@@ -10,6 +10,7 @@ from ballot import VoteCast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from faults import Died, Life, Puppet, Stepped
 from history import rfc6962
+from history.whole import check_tiles
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -21,7 +22,7 @@ from chalicelib.history.heads import MemoryHeads, Overtaken
 from chalicelib.history.merkle import check_consistency
 from chalicelib.history.note import LocalSigner
 from chalicelib.history.objects import MemoryObjects, tile_reader
-from chalicelib.history.proof import Tree, check_tiles
+from chalicelib.history.proof import Tree
 from chalicelib.history.sealer import Sealer
 from chalicelib.history.tiles import ENTRIES, Tile, all_tiles, decode_entries
 

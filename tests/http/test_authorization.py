@@ -256,6 +256,7 @@ BODIES = {
     "POST /payments/{payment_id}/refunds": REASON | {"amount": 1_000},
     "POST /payments/{payment_id}/transactions": {"provider": "demo"},
     "PUT /payments/{payment_id}/refunds/{refund_id}/rejection": REASON,
+    "PUT /payments/{payment_id}/refunds/{refund_id}/payout": {"reference": "demo-transfer"},
     "POST /receipts/{receipt_id}/replacement": REASON
     | {"payer": {"name": "Demo Payer"}, "replaces": 1},
     "PUT /receipts/{receipt_id}/cancellation": REASON,

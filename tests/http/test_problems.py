@@ -4,7 +4,7 @@ import pytest
 
 from chalicelib.delivery.signatures import SignatureInvalid, Unauthenticated
 from chalicelib.handle import IdempotencyKeyReused, PreconditionFailed
-from chalicelib.http.problems import FieldError, problem, refused, status_of
+from chalicelib.http.problems import problem, refused, status_of
 from chalicelib.http.resource import BodyTooLarge, RoleNotAllowed, UnsupportedMediaType
 from chalicelib.kernel import Conflict, Forbidden, Invalid, NotFound, Refused
 from chalicelib.projector.table import InvalidCursor, InvalidSeen
@@ -45,7 +45,7 @@ def test_what_is_not_known_is_left_out():
 
 
 def test_no_more_than_fifty_faults():
-    faults = [FieldError(f"/{n}", "wrong") for n in range(60)]
+    faults = [{"field": f"/{n}", "message": "wrong"} for n in range(60)]
     body = json.loads(refused(Invalid("wrong"), faults).body)
     assert body["errors"][0] == {"field": "/0", "message": "wrong"}
     assert len(body["errors"]) == 50

@@ -1,6 +1,6 @@
 import json
 import logging
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import uuid4
 
@@ -463,6 +463,18 @@ def list_own() -> Response:
 
 pages = Chalice("public")
 pages.register_blueprint(public.blueprint)
+
+
+def test_what_was_only_read_as_part_of_something_can_be_answered():
+    class Wick(Value):
+        trimmed_on: date
+
+    class Lantern(Value):
+        wicks: tuple[Wick, ...]
+
+    found = Lantern.model_validate_json('{"wicks": [{"trimmed_on": "2026-06-01"}]}')
+    answer = ok({"lanterns": [{"wicks": found.wicks}]})
+    assert json.loads(answer.body) == {"lanterns": [{"wicks": [{"trimmed_on": "2026-06-01"}]}]}
 
 
 def test_what_is_public_may_be_kept_by_anybody():

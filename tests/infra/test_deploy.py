@@ -1,12 +1,8 @@
 """What an operator is shown before a stack changes, and what a second deployment keeps."""
 
-import json
-
 import pytest
 
 from infra import deploy
-from infra.grants import GRANTS
-from infra.permissions import Right, rights, thing_of
 
 
 def change(action, name, kind, replacement="False"):
@@ -66,20 +62,3 @@ def test_a_second_deployment_keeps_what_the_first_decided_and_the_template_still
     ]
     assert deploy._kept({"Parameters": known}) == {"Issuer": "https://issuer.example"}
     assert deploy._kept(None) == {}
-
-
-def test_no_statement_is_granted_twice_to_a_function():
-    for granted in GRANTS.values():
-        said = [json.dumps(one) for one in granted if "s3:ListBucket" not in one["Action"]]
-        assert len(said) == len(set(said))
-
-
-def test_rights_are_named_as_the_template_names_things():
-    assert thing_of({"Fn::Sub": "${ContentBucket.Arn}/bodies/*"}) == "ContentBucket/bodies/*"
-    every = rights()
-    assert len(every) == len(set(every))
-    assert Right("Pay", "dynamodb:Query", "ViewsTable/index/by_sort") in every
-    reads = Right("Pay", "sqs:ReceiveMessage", "PayQueue")
-    assert reads in every
-    assert reads.by_lambda
-    assert not Right("Pay", "dynamodb:PutItem", "EventsTable").by_lambda

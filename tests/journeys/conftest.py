@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 from journeys.journey import Journey
+from journeys.marks import Marks
 
 from infra.api import Api
 from infra.issuer import LocalIssuer
-from infra.stack import LocalStack
+from infra.stack import ROOT, LocalStack
 
 HERE = Path(__file__).parent
+ASKED = ROOT / "infra" / "asked.py"
 SENDER = "portal@example.org"
 
 
@@ -28,10 +30,11 @@ def journey(request, tmp_path_factory):
     Infra's `permissions` watches which rights are asked for, or takes one away.
     """
     watch = request.config.pluginmanager.get_plugin("permissions")
-    folder = tmp_path_factory.mktemp("issuer")
+    marks = Marks(tmp_path_factory.mktemp("marks"))
+    program = (str(ASKED), str(watch.file)) if watch else marks.program
     with (
-        LocalIssuer(folder) as issuer,
-        LocalStack(report=lambda _line: None, asked=watch and watch.file) as stack,
+        LocalIssuer(tmp_path_factory.mktemp("issuer")) as issuer,
+        LocalStack(report=lambda _line: None, program=program) as stack,
         ExitStack() as agencies,
     ):
         stack.client("ses").verify_email_identity(EmailAddress=SENDER)
@@ -42,7 +45,9 @@ def journey(request, tmp_path_factory):
         def token(role, agency):
             return issuer.token(f"demo-{role}-{agency}", role, agency)
 
-        shared = Journey(stack, issuer, Api(stack.api_url, token), agencies)
+        shared = Journey(stack, issuer, Api(stack.api_url, token), agencies, marks)
         yield shared
         # Whatever was asked, no function broke over it.
         assert [line for line in shared.log() if '"level":"ERROR"' in line] == []
+        # Whoever had a part in it, nobody is named where many can read.
+        assert marks.places(shared) == {}

@@ -10,6 +10,7 @@ from itertools import count
 
 import pytest
 import urllib3
+from journeys.marks import LENT, MARK
 
 from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
 from chalicelib.contexts.documents.edxml.model import (
@@ -17,6 +18,7 @@ from chalicelib.contexts.documents.edxml.model import (
     DocumentMessage,
     Party,
     Reference,
+    StaffContact,
     StatusMessage,
 )
 from chalicelib.contexts.documents.edxml.produce import produce_document, produce_status
@@ -28,6 +30,13 @@ from infra.agency import DemoAgency
 from infra.api import Problem
 
 DAY = date(2026, 3, 4)
+STAFF = {
+    "department": "Demo office",
+    "staff": f"{MARK} Clerk",
+    "email": f"{MARK}@example.org",
+    "mobile": f"{MARK} 0123 456 789",
+}
+"""Whom to ask about a demo message: a person, so what is theirs is marked."""
 PATIENCE_S = 90
 """How long anything may take: generous, for a loaded machine."""
 
@@ -65,6 +74,7 @@ class Journey:
     issuer: object
     api: object
     agencies: object
+    marks: object = None
     http: urllib3.PoolManager = field(
         default_factory=lambda: urllib3.PoolManager(retries=False, timeout=60)
     )
@@ -95,7 +105,7 @@ class Journey:
 
     def status(self, agency, id_, receiver, code, note="", **more):
         path = f"/documents/{id_}/copies/{receiver.code}/statuses"
-        return self.post(agency, path, {"code": code, "note": note}, **more)
+        return self.post(agency, path, {"code": code, "note": note, "staff": STAFF}, **more)
 
     def upload(self, agency, content, name="demo.txt", media_type="text/plain"):
         return self.api.upload(agency.code, content, name, media_type, digest(content))
@@ -129,6 +139,15 @@ class Journey:
     def client(self, service):
         return self.stack.client(service)
 
+    def ring(self, worker):
+        """Ring as the schedule does, unless its last ring is still to be answered."""
+        url, counts = self.name(f"{worker}Queue"), "ApproximateNumberOfMessages"
+        waiting = self.client("sqs").get_queue_attributes(
+            QueueUrl=url, AttributeNames=[counts, f"{counts}NotVisible"]
+        )
+        if set(waiting["Attributes"].values()) == {"0"}:
+            self.stack.ring("schedule", worker)
+
     def name(self, resource):
         return self.stack.outputs()[resource]
 
@@ -150,14 +169,17 @@ class Journey:
         )
         return [item for page in pages for item in page["Items"]]
 
+    def keys(self, bucket):
+        """The key of every object of a bucket."""
+        pages = self.client("s3").get_paginator("list_objects_v2")
+        found = pages.paginate(Bucket=self.name(f"{bucket}Bucket"))
+        return [one["Key"] for page in found for one in page.get("Contents", ())]
+
     def objects(self, bucket):
         """Every object of a bucket, by key."""
-        s3, bucket = self.client("s3"), self.name(f"{bucket}Bucket")
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+        s3, name = self.client("s3"), self.name(f"{bucket}Bucket")
         return {
-            found["Key"]: s3.get_object(Bucket=bucket, Key=found["Key"])["Body"].read()
-            for page in pages
-            for found in page.get("Contents", ())
+            key: s3.get_object(Bucket=name, Key=key)["Body"].read() for key in self.keys(bucket)
         }
 
     def log(self):
@@ -178,8 +200,8 @@ class Journey:
         """The address of every commit there is."""
         return {(item["stream"]["S"], item["number"]["N"]) for item in self.items("Events")}
 
-    def settled(self):
-        """Wait until nothing is under way any more; every commit there is."""
+    def settled(self, *, delivered=True):
+        """Wait until nothing is under way any more, at least inside; every commit there is."""
         checkpoints = Checkpoints(self.client("dynamodb"), self.name("CheckpointsTable"))
 
         def still():
@@ -187,16 +209,15 @@ class Journey:
             # Who follows history is at its end, and what it led to is delivered: with no commit
             # added meanwhile, nothing is left that could add one.
             followed = all(checkpoints.get(who) == len(before) for who in (FOLLOWER, "react"))
-            served = all(lane.served == lane.head for lane in self.lanes.every())
+            served = not delivered or all(lane.served == lane.head for lane in self.lanes.every())
             return followed and served and self.commits() == before and before
 
-        return until("everything to be delivered", still)
+        return until("everything to be followed and delivered", still)
 
     def uploaded(self):
         """The files that wait in staging; what is lent to a reader from there is none of them."""
-        lent = ("exports/", "forms/", "receipts/")
         found = self.objects("Staging")
-        return {key: content for key, content in found.items() if not key.startswith(lent)}
+        return {key: content for key, content in found.items() if not key.startswith(LENT)}
 
     @contextmanager
     def nothing_stored(self):
@@ -233,6 +254,7 @@ def document(receivers, **fields):
         "promulgated_on": DAY.isoformat(),
         "subject": "Demo: a document on its way",
         "receivers": [receiver.code for receiver in receivers],
+        "staff": STAFF,
     } | fields
 
 
@@ -249,7 +271,8 @@ def reference(sender, number_, notation="CV-DEMO"):
 
 def edxml_document(sender, receivers, *files, **fields):
     """A demo document as edXML; `files` are pairs of name and content."""
-    given = {"code_number": number(), "code_notation": "CV-DEMO"} | fields
+    given = {"code_number": number(), "code_notation": "CV-DEMO"}
+    given |= {"staff": StaffContact(**STAFF)} | fields
     parts = tuple(
         AttachmentPart(
             content_id=f"cid:{index}",
@@ -273,7 +296,7 @@ def edxml_document(sender, receivers, *files, **fields):
     return out.getvalue()
 
 
-def edxml_status(reporter, addressee, reference_, code, note="", **fields):
+def edxml_status(reporter, addressee, reference_, code, note=""):
     """A demo status as edXML."""
     return produce_status(
         StatusMessage(
@@ -287,6 +310,6 @@ def edxml_status(reporter, addressee, reference_, code, note="", **fields):
             status_code=code,
             description=note,
             timestamp=datetime.now(UTC),
-            **fields,
+            staff=StaffContact(**STAFF),
         )
     )

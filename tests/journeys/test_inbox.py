@@ -68,3 +68,33 @@ def test_what_is_refused_and_then_given_up_is_told_to_its_sender(journey):
             lane["parked"] == 0 for lane in journey.api.get(lanes, role="administrator")["items"]
         ),
     )
+
+
+def test_what_was_refused_and_what_is_behind_it_are_fetched_once_released(journey):
+    sender, receiver = journey.join(), journey.join()
+    receiver.take = lambda _headers, _body: 422
+    refused = id_of(journey.send(sender, [receiver]))
+    path = f"/lanes/{receiver.code}/parked"
+    [waiting] = until("the refusal", lambda: journey.api.get(path, role="administrator")["items"])
+    fetches(journey, receiver)
+
+    def acknowledge(item):
+        body = {"lane": "normal", "sequence": item["sequence"]}
+        assert journey.post(receiver, "/inbox/acknowledgement", body).body["done"]
+
+    # Nobody but the inbox deals with the lane.
+    with journey.deaf("Deliver"):
+        order = {"reason": "Demo: issued in error", "receivers": [receiver.code]}
+        journey.post(sender, f"/documents/{refused}/revocations", order)
+        until("the order in the lane", lambda: journey.get(receiver, "/inbox")["head"] > 1)
+        other = id_of(journey.send(sender, [receiver]))
+        [shown] = fetched(journey, receiver, 1)
+        assert shown["letter"]["data"]["document"] == other
+        acknowledge(shown)
+        release = f"{path}/{waiting['message']}/release"
+        assert journey.api.call("POST", release, role="administrator").status == 202
+        items = fetched(journey, receiver, 2)
+        told = [item["type"] for item in items]
+        assert told == ["document.sent", "copy.change_ordered"]
+        acknowledge(items[-1])
+        assert journey.get(receiver, "/inbox")["items"] == []

@@ -4,7 +4,15 @@ import os
 from uuid import uuid4
 
 import pytest
-from journeys.journey import digest, edxml_document, until
+from journeys.journey import (
+    digest,
+    edxml_document,
+    edxml_status,
+    id_of,
+    number,
+    reference,
+    until,
+)
 
 from infra.api import XML
 
@@ -55,6 +63,26 @@ def test_a_large_message_travels_like_any_other(journey, parties):
     ask = (journey.post, sender, "/submissions", other)
     journey.refused(422, "idempotency-key-reused", *ask, key=key)
     journey.refused(422, "attachment-not-arrived", *ask)
+
+
+def test_what_no_table_can_hold_travels_and_is_answered(journey, parties):
+    sender, receiver = parties
+    places = ("Demo place " * 60,) * 500
+    sent = journey.send(sender, [receiver], to_places=places)
+    journey.told(sender, id_of(sent), "01")
+    assert receiver.received[-1].body.count(b"<edXML:Place>") >= len(places)
+    by_link = number()
+    message = edxml_document(sender, [receiver], code_number=by_link, to_places=places)
+    # The same again, in other bytes, is the same document.
+    for body in (message, message + b"\n"):
+        found = ended(journey, sender, submit(journey, sender, body).location)
+        assert found["status"] == "accepted", found
+    id_ = found["seen"].split("@")[0].removeprefix("document-")
+    journey.told(sender, id_, "01")
+    status = edxml_status(receiver, sender, reference(sender, by_link), "03")
+    assert ended(journey, receiver, submit(journey, receiver, status).location)
+    journey.told(sender, id_, "01", "03")
+    assert journey.get(receiver, f"/documents/{id_}/copies/{receiver.code}")["arrival_number"] == 1
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,14 @@
 
 from io import BytesIO
 
+import pytest
 from contexts.dossiers.demo_dossiers import TERMS
 from journeys.journey import digest, until
+from journeys.marks import MARK
 from pypdf import PdfReader
 
+from chalicelib.working_time import HANOI
+from infra.api import Api
 from infra.payment_sandbox import CODE, PaymentSandbox
 
 PROCEDURE = "1.000708"
@@ -13,7 +17,11 @@ LINES = [
     {"code": "P1", "name": "Phí thử nghiệm", "kind": "fee", "amount": 70_000},
     {"code": "L1", "name": "Lệ phí thử nghiệm", "kind": "charge", "amount": 30_000},
 ]
-PAYER = {"name": "Marker Payer 5c2a", "identity_number": "Marker 0456 5c2a"}
+PAYER = {
+    "name": f"{MARK} Payer",
+    "identity_number": f"{MARK} 0456",
+    "address": f"{MARK} Street 3",
+}
 
 
 class Waiting:
@@ -62,21 +70,27 @@ class Waiting:
         return self.citizen("GET", f"/payments/{self.payment}").body
 
 
-def test_from_the_obligation_to_two_receipts(journey):
+@pytest.fixture
+def sandbox():
+    """The provider, for one test."""
+    with PaymentSandbox() as sandbox:
+        yield sandbox
+
+
+def test_from_the_obligation_to_two_receipts(journey, sandbox):
     case = Waiting(journey)
     assert case.status() == "payment"
-    with PaymentSandbox() as sandbox:
-        sandbox.join(journey.api)
-        sandbox.times = 3
-        wish = {"provider": CODE, "payer": PAYER}
-        begun = case.citizen("POST", f"/payments/{case.payment}/transactions", wish).body
-        page = journey.fetch(begun["url"]).decode()
-        assert begun["transaction"] in page
-        pressed = journey.http.request(
-            "POST", begun["url"], fields={"action": "pay"}, encode_multipart=False, redirect=False
-        )
-        assert pressed.status == 303
-        assert sandbox.sales[begun["transaction"]].answers == [200, 200, 200]
+    sandbox.join(journey.api)
+    sandbox.times = 3
+    wish = {"provider": CODE, "payer": PAYER}
+    begun = case.citizen("POST", f"/payments/{case.payment}/transactions", wish).body
+    page = journey.fetch(begun["url"]).decode()
+    assert begun["transaction"] in page
+    pressed = journey.http.request(
+        "POST", begun["url"], fields={"action": "pay"}, encode_multipart=False, redirect=False
+    )
+    assert pressed.status == 303
+    assert sandbox.sales[begun["transaction"]].answers == [200, 200, 200]
     until("the dossier to go on", lambda: case.status() == "processing")
 
     shown = case.see()
@@ -106,6 +120,50 @@ def test_from_the_obligation_to_two_receipts(journey):
         "revenue_fee": -70_000,
         "revenue_charge": -30_000,
     }
+
+    give_back(journey, case, 20_000)
+    compare(journey, sandbox, sandbox.sales[begun["transaction"]].at.astimezone(HANOI).date())
+
+
+def give_back(journey, case, amount):
+    """One officer asks, another approves, the provider is told by itself."""
+
+    def token(role, agency):
+        return journey.issuer.token(f"demo-second-{role}-{agency}", role, agency)
+
+    path = f"/payments/{case.payment}"
+    wish = {"reason": "Demo: a part of the fee was not due", "amount": amount}
+    refund = case.officer("POST", f"{path}/refunds", wish).body["refund"]
+    approval = {"role": "officer", "agency": case.desk.code, "body": {}}
+    agreed = Api(journey.api.url, token).call(
+        "PUT", f"{path}/refunds/{refund}/approval", **approval
+    )
+    case.officer("GET", f"/payments?seen={agreed.seen}")
+    journey.stack.ring("schedule", "Pay")
+
+    def given():
+        [shown] = case.officer("GET", path).body["refunds"]
+        return shown["status"] == "settled"
+
+    until("the refund", given)
+
+
+def compare(journey, sandbox, day):
+    """The provider's file of the day names the payment and the refund, and so do our books."""
+    content, base = sandbox.settlement(day).encode(), f"/settlements/{CODE}/{day}"
+    accountant = {"role": "administrator"}
+    said = {"size": len(content), "sha256": digest(content)}
+    link = journey.api.call("POST", "/settlements/uploads", body=said, **accountant).body
+    journey.api.put(link, content)
+    named = {"upload": digest(content), "name": f"{day}.csv"}
+    journey.api.call("PUT", f"{base}/file", body=named, **accountant)
+
+    def compared():
+        shown = journey.api.get(base, **accountant)
+        return shown if (shown["status"], shown["matched"]) == ("compared", 2) else None
+
+    shown = until("the file to be compared", compared)
+    assert journey.fetch(shown["file"]["url"]) == content
 
 
 def issued(case, id_):

@@ -31,7 +31,7 @@ def test_a_receiver_that_was_down_gets_everything_in_order(journey, capsys):
     down.up()
 
     def caught_up():
-        journey.stack.ring("schedule", "Deliver")
+        journey.ring("Deliver")
         return len({message.id for message in down.received}) == COUNT
 
     until(f"{COUNT} documents at the one that was down", caught_up)

@@ -2,70 +2,31 @@
 
 import json
 from copy import copy
+from dataclasses import replace
+from datetime import UTC, datetime
 
-from journeys.journey import edxml_status, id_of, reference, until
-from journeys.test_one_dossier import MARKERS as APPLICANT
-from journeys.test_one_dossier import Case
+from journeys.journey import STAFF, edxml_status, id_of, number, reference, until
+from journeys.marks import MARK
+from journeys.test_one_dossier import NAME, Case
 
-from chalicelib.contexts.documents.edxml.model import StaffContact as EdxmlContact
-from infra import template
+from chalicelib.eventstore.store import utc_now
+from chalicelib.privacy.keys import KeyRing
 from infra.api import Api
 
-NAME, MAIL = "Marker Clerk 7f3a", "marker-7f3a@example.org"
-REPORTER = "Marker Reporter 7f3b"
-MARKERS = (NAME, MAIL, REPORTER)
+LONG_AGO = datetime(2020, 1, 31, tzinfo=UTC)
 
 
-def test_nothing_on_the_way_can_read_a_clerks_name(journey):
+def test_a_clerks_name_is_read_at_either_end(journey):
     sender, receiver, other = journey.join(), journey.join("edxml"), journey.join()
-    staff = {"department": "Demo office", "staff": NAME, "email": MAIL, "mobile": "0123 456 789"}
-    subject = "Demo: a subject that anybody may read"
-    with journey.deaf("Deliver"):
-        sent = journey.send(sender, [receiver, other], number="5", subject=subject, staff=staff)
-        id_ = id_of(sent)
-        queue = until("a wake-up", lambda: wake_ups(journey, receiver))
+    id_ = id_of(journey.send(sender, [receiver, other], number="5"))
     journey.told(sender, id_, "01", "01")
-    message = edxml_status(
-        receiver, sender, reference(sender, "5"), "03", staff=EdxmlContact(staff=REPORTER)
-    )
-    receiver.post(journey.api, message)
+    receiver.post(journey.api, edxml_status(receiver, sender, reference(sender, "5"), "03"))
     journey.told(sender, id_, "01", "01", "03")
-
-    assert NAME.encode() in receiver.received[0].body
-    assert other.received[0].data["staff"] == staff
-    assert sender.received[-1].data["staff"]["staff"] == REPORTER
-    assert journey.get(other, f"/documents/{id_}")["staff"] == staff
-
-    journey.settled()
-    kept = {name: repr(journey.items(name)) for name in template.TABLES}
-    kept |= {f"objects {key}": str(body) for key, body in journey.objects("Content").items()}
-    kept["keys"] = " ".join(journey.objects("Content"))
-    kept["staging"] = str(journey.objects("Staging"))
-    kept["queue"] = queue
-    kept["log"] = "".join(journey.log()) + journey.stack.log.read_text(errors="replace")
-    assert f"rendered/{receiver.received[0].id}" in kept["keys"]
-    # What may be read is found this way, so what is not found is not there.
-    assert subject in kept["Events"]
-    assert receiver.code in kept["queue"]
-    assert "Deliver" in kept["log"]
-    assert [
-        (where, marker) for where, text in kept.items() for marker in MARKERS if marker in text
-    ] == []
-
-
-def wake_ups(journey, agency):
-    """What waits in the queue, and is left there, once something in it is for this agency."""
-    if not any(lane.lane.startswith(agency.code) for lane in journey.lanes.every()):
-        return None  # A look counts as a delivery: not too many of them.
-    answer = journey.client("sqs").receive_message(
-        QueueUrl=journey.name("DeliverQueue"),
-        VisibilityTimeout=0,
-        MaxNumberOfMessages=10,
-        MessageAttributeNames=["All"],
-        AttributeNames=["All"],
-    )
-    found = repr(answer.get("Messages"))
-    return found if agency.code in found else None
+    assert STAFF["staff"].encode() in receiver.received[0].body
+    assert f"rendered/{receiver.received[0].id}" in journey.objects("Content")
+    assert other.received[0].data["staff"] == STAFF
+    assert sender.received[-1].data["staff"] == STAFF
+    assert journey.get(other, f"/documents/{id_}")["staff"] == STAFF
 
 
 def test_an_applicant_sees_who_read_about_them_and_is_forgotten(journey):
@@ -77,7 +38,7 @@ def test_an_applicant_sees_who_read_about_them_and_is_forgotten(journey):
     case = Case(theirs)
     case.work("acceptance")
     officer = {"role": "officer", "agency": case.desk.code}
-    assert case.ask("GET", case.path, **officer).body["applicant"]["name"] in APPLICANT
+    assert case.ask("GET", case.path, **officer).body["applicant"]["name"] == NAME
     [told] = case.ask("GET", "/my/accesses").body["items"]
     assert (told["by_agency"], told["what"]) == (case.desk.code, case.path)
 
@@ -85,7 +46,7 @@ def test_an_applicant_sees_who_read_about_them_and_is_forgotten(journey):
         return [key for key in journey.objects("Content") if key.startswith("components/")]
 
     before = files()
-    case.ask("PUT", "/my/erasure", {"reason": "Demo: no longer needed"})
+    case.ask("PUT", "/my/erasure", {"reason": f"{MARK} wants to be forgotten"})
     subject = case.ask("GET", "/my/erasure").body["subject"]
     assert [key for key in before if f"/{subject}/" in key]
     asked = f"/subjects/{subject}/erasure"
@@ -106,3 +67,36 @@ def test_an_applicant_sees_who_read_about_them_and_is_forgotten(journey):
     assert [event["type"].partition(".")[2] for event in stream["items"]] == [
         "erasure_requested", "erasure_approved", "erased",
     ]  # fmt: skip
+
+
+def keys(journey, today=utc_now):
+    """The keys of persons, as somebody has them for whom it is that day."""
+    services = journey.client("dynamodb"), journey.client("kms")
+    tables = (journey.name(f"{name}KeysTable") for name in ("Subject", "Epoch"))
+    rings = [KeyRing(*services, table, journey.name("MasterKey")) for table in tables]
+    return replace(rings[0], epochs=rings[1], today=today)
+
+
+def test_keys_that_an_old_month_wrapped_are_wrapped_anew_and_the_months_is_gone(journey):
+    journey.join()
+    person, now = f"demo:{number()}", keys(journey)
+    key = keys(journey, lambda: LONG_AGO).key(person)
+    assert f"{LONG_AGO:%Y-%m}" in now.epochs.subjects()
+    journey.stack.ring("schedule", "Erase")
+    until("the old key to be gone", lambda: f"{LONG_AGO:%Y-%m}" not in now.epochs.subjects())
+    assert now.key(person, create=False) == key
+
+
+def test_a_letter_does_not_name_a_clerk_who_was_forgotten_before_it_was_written(journey):
+    sender, receiver = journey.join(), journey.join("edxml")
+    with journey.deaf("Deliver"):
+        sent = journey.send(sender, [receiver])
+        [commit] = [
+            json.loads(item["body"]["B"])
+            for item in journey.items("Events")
+            if item["stream"]["S"] == f"document-{id_of(sent)}"
+        ]
+        keys(journey).forget(commit[0]["staff"]["subject"])
+    [letter] = until("the letter", lambda: receiver.received)
+    assert b"Demo: a document on its way" in letter.body
+    assert MARK.encode() not in letter.body

@@ -79,7 +79,7 @@ def test_a_lost_answer_is_given_again(journey, parties):
     until("the document that nobody heard of", lambda: commits_of(journey, id_))
     again = journey.post(sender, "/documents", body, key=key)
     assert (again.status, again.location) == (201, f"/documents/{id_}")
-    assert again.body == {"seen": f"document-{id_}@1", "version": 1}
+    assert again.body == {"seen": f"document-{id_}@1", "version": 1, "document": id_}
     assert len(commits_of(journey, id_)) == 1
 
 

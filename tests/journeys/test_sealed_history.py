@@ -2,12 +2,13 @@
 
 from urllib.parse import quote
 
+from history.whole import check_tiles
 from journeys.journey import id_of, until
 
 from chalicelib.history.checkpoint import open_checkpoint
 from chalicelib.history.merkle import check_consistency
 from chalicelib.history.note import VerifierKey
-from chalicelib.history.proof import Bundle, check_tiles, decode_proof
+from chalicelib.history.proof import Bundle, decode_proof
 from chalicelib.history.tiles import ENTRIES, all_tiles, decode_entries
 
 

@@ -1,4 +1,4 @@
-"""A commit that no stream announced is found by the sweep."""
+"""A commit that no stream announced is found by the sweep; a view can be filled anew."""
 
 from journeys.journey import id_of, until
 
@@ -19,3 +19,14 @@ def test_the_sweep_finds_what_nobody_announced(journey):
     journey.told(sender, id_of(sent), "01")
     assert [message.data["document"] for message in receiver.received] == [id_of(sent)]
     journey.settled()
+
+
+def test_a_view_is_filled_anew_beside_the_one_that_is_read(journey):
+    sender, receiver = journey.join(), journey.join()
+    id_ = id_of(journey.send(sender, [receiver]))
+    journey.told(sender, id_, "01")
+    path = "/views/which_documents_did_my_agency_send/rebuild"
+    assert journey.api.call("POST", path, role="administrator").status == 202
+    journey.stack.ring("schedule", "Project")
+    until("the view", lambda: not journey.api.get("/status", role="auditor")["rebuilds"])
+    assert [row["document"] for row in journey.get(sender, "/documents")["items"]] == [id_]

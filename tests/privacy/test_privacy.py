@@ -262,6 +262,10 @@ def test_an_epoch_lives_until_nothing_is_wrapped_under_it(world):
     keys = {f"person-{n}": world.process().key(f"person-{n}") for n in range(5)}
     world.erase("person-4")
     world.today = datetime(2027, 3, 1, tzinfo=UTC)
+    # Whoever destroys keys makes none: somebody else begins the month.
+    assert world.process().renew(never) == 0
+    assert world.process().epochs.subjects() == ["2026-11"]
+    world.process().begin_epoch()
     left = [False, False, True]
     assert world.process().renew(lambda: left.pop(0)) == 2
     assert world.process().epochs.subjects() == ["2026-11", "2027-03"]
@@ -278,6 +282,7 @@ def test_an_epoch_lives_until_nothing_is_wrapped_under_it(world):
 def test_whoever_is_forgotten_while_keys_are_wrapped_anew_stays_forgotten(world):
     world.process().key("person-1")
     world.today = datetime(2027, 3, 1, tzinfo=UTC)
+    world.process().begin_epoch()
     forget = once(lambda: world.erase("person-1"), lambda params, **_: b":new" in params["body"])
     world.axis.listen("before-call.dynamodb.UpdateItem", forget)
     assert world.process().renew(never) == 0
@@ -291,6 +296,7 @@ def test_a_key_from_before_there_were_epochs_is_still_read(world):
     assert world.process().key("person-1", create=False) == key
     world.process().key("person-2")
     world.today = datetime(2027, 3, 1, tzinfo=UTC)
+    world.process().begin_epoch()
     assert world.process().renew(never) == 2
     assert world.process().key("person-1", create=False) == key
 

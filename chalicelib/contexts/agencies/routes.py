@@ -7,14 +7,13 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, Literal
 
-from chalice.app import Response
 from pydantic import Field, SecretStr, field_validator
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
-from chalicelib.agency_code import CanonicalCode, canonical, parse
+from chalicelib.agency_code import CanonicalCode, canonical
 from chalicelib.contexts.agencies.domain.agency import (
     Agency,
-    AgencyNotRegistered,
     CorrectValidity,
     DissolveAgency,
     Endpoint,
@@ -34,10 +33,11 @@ from chalicelib.contexts.agencies.domain.agency import (
     ancestors_of,
     heirs_of,
 )
-from chalicelib.contexts.agencies.domain.events import DOCUMENTS, ReorganisationOrdered, Step
+from chalicelib.contexts.agencies.domain.events import DOCUMENTS, Act, ReorganisationOrdered, Step
 from chalicelib.contexts.agencies.domain.reorganisation import (
     MAX_STEPS,
     OrderReorganisation,
+    RehearsedStep,
     WantedStep,
     command_of,
     rehearse,
@@ -50,12 +50,20 @@ from chalicelib.contexts.agencies.projections import (
     which_systems_are_connected,
     which_units_belong_to_an_agency,
 )
+from chalicelib.contexts.agencies.projections.which_agencies_did_it_succeed import Predecessor
+from chalicelib.contexts.agencies.projections.which_agencies_take_part import (
+    ConnectedAgencies,
+    Participant,
+)
+from chalicelib.contexts.agencies.projections.which_systems_are_connected import System
+from chalicelib.contexts.agencies.projections.which_units_belong_to_an_agency import Unit
+from chalicelib.contexts.agencies.shown import AgencyEntry, entry
 from chalicelib.delivery.signatures import secret_bytes
 from chalicelib.eventstore.store import Commit
 from chalicelib.handle import fold, handle
 from chalicelib.http.identity import ROLES
-from chalicelib.http.paging import page_of, page_request
-from chalicelib.http.resource import Resource, accepted, created, ok
+from chalicelib.http.paging import Page, page_of, page_request
+from chalicelib.http.resource import Answer, Receipt, Resource, accepted, created, ok
 from chalicelib.kernel import NotFound, Origin, Refused, Value
 from chalicelib.privacy.personal import Personal
 from chalicelib.projector.checkpoints import REACT
@@ -117,6 +125,50 @@ class ReorganisationRequest(Value):
     steps: tuple[WantedStep, ...] = Field(min_length=1, max_length=MAX_STEPS)
 
 
+class ReorganisationReceipt(Receipt):
+    """The receipt of a reorganisation that was ordered, with its id."""
+
+    reorganisation: str
+
+
+class Rehearsal(TypedDict):
+    """What would come of a reorganisation, step by step; with `conflicts` it cannot be ordered."""
+
+    steps: list[RehearsedStep]
+    conflicts: list[RehearsedStep]
+
+
+class OrderedStep(TypedDict):
+    """What became of a step: it is `waiting`, `done`, `so` already, or `refused` with a problem.
+
+    `problem` is the refusal's code, `seen` the version of the agency that came of it.
+    """
+
+    step: int
+    act: Act
+    code: str
+    state: Literal["waiting", "done", "so", "refused"]
+    problem: str | None
+    seen: str | None
+
+
+class OrderedReorganisation(TypedDict):
+    """How far a reorganisation is: `waiting` counts the steps that have not had their turn."""
+
+    effective_on: date
+    source: str
+    waiting: int
+    steps: list[OrderedStep]
+
+
+class ConnectionSummary(ConnectedAgencies):
+    """The agencies of the day `on`, as far as the list of them is: `stale` as in any list."""
+
+    on: date
+    as_of: int
+    stale: bool
+
+
 class ReorganisationUnknown(NotFound):
     """There is no such reorganisation."""
 
@@ -124,7 +176,7 @@ class ReorganisationUnknown(NotFound):
 
 
 @routes.post("/agencies", allow={"administrator"})
-def register_agency() -> Response:
+def register_agency() -> Answer[Receipt]:
     """Enter an agency in the register. 201, or 409 `agency-already-registered`."""
     command = routes.command(RegisterAgency)
     code = canonical(command.code)
@@ -132,7 +184,7 @@ def register_agency() -> Response:
 
 
 @routes.get("/agencies", allow=set(ROLES))
-def list_agencies() -> Response:
+def list_agencies() -> Answer[Page[Participant]]:
     """The agencies by code.
 
     Query: `kind` (first letter of the code), `q` (part of a code or name), paging.
@@ -151,37 +203,37 @@ def list_agencies() -> Response:
 
 
 @routes.get("/agencies/{code}", allow=set(ROLES))
-def read_agency(code: str) -> Response:
+def read_agency(code: str) -> Answer[AgencyEntry]:
     """One agency as it stands now; `code` in either form.
 
     Administrators and auditors also see its systems, never their secrets.
     """
     commits = runtime.event_store().load(f"agency-{canonical(code)}")
     state = fold(agency, commits)
-    show_systems = routes.caller().role in {"administrator", "auditor"}
-    return ok(_entry(state, show_systems=show_systems), version=len(commits))
+    systems = routes.caller().role in {"administrator", "auditor"}
+    return ok(entry(state, _find, systems=systems), version=len(commits))
 
 
 @routes.get("/agencies/{code}/units", allow=set(ROLES))
-def list_units(code: str) -> Response:
+def list_units(code: str) -> Answer[Page[Unit]]:
     """The units directly under an agency, by code, those that ended too. Query: paging."""
     return _list(which_units_belong_to_an_agency.answer, code)
 
 
 @routes.get("/agencies/{code}/predecessors", allow=set(ROLES))
-def list_predecessors(code: str) -> Response:
+def list_predecessors(code: str) -> Answer[Page[Predecessor]]:
     """The agencies that were merged into this one, by code. Query: paging."""
     return _list(which_agencies_did_it_succeed.answer, code)
 
 
 @routes.put("/agencies/{code}/name", allow={"administrator"})
-def rename_agency(code: str) -> Response:
+def rename_agency(code: str) -> Answer[Receipt]:
     """Enter a new name with its first day; the old one is kept. 202, 404, or 409."""
     return _change(code, routes.command(RenameAgency, code=canonical(code)))
 
 
 @routes.put("/agencies/{code}/parent", allow={"administrator"})
-def move_agency(code: str) -> Response:
+def move_agency(code: str) -> Answer[Receipt]:
     """Put an agency under another one, or at the top. 202, 404, or 409 `hierarchy-loops`."""
     asked = routes.json(MoveRequest)
     command = routes.build(
@@ -196,19 +248,19 @@ def move_agency(code: str) -> Response:
 
 
 @routes.put("/agencies/{code}/validity", allow={"administrator"})
-def correct_validity(code: str) -> Response:
+def correct_validity(code: str) -> Answer[Receipt]:
     """Say between which days the agency's code is good. 202, 404, or 409 `agency-ended`."""
     return _change(code, routes.command(CorrectValidity, code=canonical(code)))
 
 
 @routes.put("/agencies/{code}/dissolution", allow={"administrator"})
-def dissolve_agency(code: str) -> Response:
+def dissolve_agency(code: str) -> Answer[Receipt]:
     """End an agency that nobody succeeds. 202, 404, or 409 `agency-ended`."""
     return _change(code, routes.command(DissolveAgency, code=canonical(code)))
 
 
 @routes.put("/agencies/{code}/successor", allow={"administrator"})
-def merge_agency(code: str) -> Response:
+def merge_agency(code: str) -> Answer[Receipt]:
     """Merge an agency into its successor. 202, 404, or 409 `succession-loops`, `agency-ended`."""
     asked = routes.json(MergeRequest)
     heirs = heirs_of(asked.successor, _find)
@@ -224,10 +276,11 @@ def merge_agency(code: str) -> Response:
 
 
 @routes.put("/agencies/{code}/systems/{system}", allow={"administrator"})
-def register_system(code: str, system: str) -> Response:
+def register_system(code: str, system: str) -> Answer[Receipt]:
     """Say how a system of the agency is reached. 202, or 404 `agency-not-registered`."""
     asked = routes.json(SystemRequest)
     code = canonical(code)
+    runtime.make_keys()  # What it is sent is signed, by a worker.
     secret = asked.webhook_secret.get_secret_value() if asked.webhook_secret else None
     command = routes.build(
         RegisterSystem,
@@ -242,7 +295,7 @@ def register_system(code: str, system: str) -> Response:
 
 
 @routes.post("/reorganisations", allow={"administrator"})
-def reorganise() -> Response:
+def reorganise() -> Answer[Rehearsal] | Answer[ReorganisationReceipt]:
     """Rehearse a reorganisation (200, a report), or order it: 201, 409 if a step cannot be."""
     asked, origin = routes.json(ReorganisationRequest), routes.origin()
     id_ = sha256(origin.command_id.encode()).hexdigest()[:26]
@@ -255,23 +308,19 @@ def reorganise() -> Response:
     order, report = rehearse(order, origin, cache(_find), _units)
     conflicts = [one for one in report if one.outcome == "conflict"]
     if asked.dry_run:
-        return ok(
-            {
-                "steps": [one.model_dump() for one in report if one not in conflicts],
-                "conflicts": [one.model_dump() for one in conflicts],
-            }
-        )
+        steps = [one for one in report if one.outcome != "conflict"]
+        return ok(Rehearsal(steps=steps, conflicts=conflicts))
     command = OrderReorganisation(
         origin=origin,
         conflicts=tuple(f"step {one.step}: {one.problem}" for one in conflicts),
         **order.model_dump(exclude={"type"}),
     )
     done = handle(runtime.event_store(), reorganisation, id_, command)
-    return created(done, f"/reorganisations/{id_}")
+    return created(done, f"/reorganisations/{id_}", reorganisation=id_)
 
 
 @routes.get("/reorganisations/{reorganisation_id}", allow={"administrator", "auditor"})
-def see_reorganisation(reorganisation_id: str) -> Response:
+def see_reorganisation(reorganisation_id: str) -> Answer[OrderedReorganisation]:
     """How far a reorganisation is: what became of each step, from the agencies' own streams."""
     if not _ID.fullmatch(reorganisation_id):
         raise ReorganisationUnknown
@@ -284,28 +333,28 @@ def see_reorganisation(reorganisation_id: str) -> Response:
     over = position is not None and runtime.checkpoints().get(REACT) >= position
     load = cache(_commits)
     steps = [_progress(order, n, load, over=over) for n in range(1, len(order.steps) + 1)]
-    return ok(
-        {
-            "effective_on": order.effective_on,
-            "source": order.source,
-            "waiting": sum(step["state"] == "waiting" for step in steps),
-            "steps": steps,
-        },
-        version=len(commits),
+    shown = OrderedReorganisation(
+        effective_on=order.effective_on,
+        source=order.source,
+        waiting=sum(step["state"] == "waiting" for step in steps),
+        steps=steps,
     )
+    return ok(shown, version=len(commits))
 
 
 def _progress(
     order: ReorganisationOrdered, number: int, load: Callable[[str], list[Commit]], *, over: bool
-) -> dict[str, Any]:
+) -> OrderedStep:
     """What became of a step; `over`: it had its turn, and will have no other."""
     step, own = order.steps[number - 1], step_id(order, number)
     commits = load(step.code)
-    shown = {"step": number, "act": step.act, "code": step.code, "problem": None, "seen": None}
+    shown = OrderedStep(
+        step=number, act=step.act, code=step.code, state="waiting", problem=None, seen=None
+    )
     if wrote := next((commit for commit in commits if commit.command == own), None):
         return {**shown, "state": "done", "seen": wrote.seen}
     if not over:
-        return {**shown, "state": "waiting"}
+        return shown
     try:
         events = agency.decide(command_of(order, number, _onlooker()), fold(agency, commits))
     except Refused as refusal:
@@ -337,34 +386,34 @@ def _find(code: str) -> Agency:
     return fold(agency, _commits(code))
 
 
-def _list(question: Projection[Any], code: str) -> Response:
+def _list(question: Projection[Any], code: str) -> Answer[Page[Any]]:
     return page_of(question, page_request(routes.query()), by=canonical(code))
 
 
-def _change(code: str, command: Any) -> Response:
+def _change(code: str, command: Any) -> Answer[Receipt]:
     return accepted(handle(runtime.event_store(), agency, canonical(code), command))
 
 
 @routes.put("/agencies/{code}/systems/{system}/keys", allow={"administrator"})
-def rotate_keys(code: str, system: str) -> Response:
+def rotate_keys(code: str, system: str) -> Answer[Receipt]:
     """Add a key; those before it retire after an overlap. 202, 404, 409 `too-many-keys`."""
     return _change(code, routes.command(RotateKeys, code=canonical(code), system=system))
 
 
 @routes.put("/agencies/{code}/systems/{system}/lock", allow={"administrator"})
-def lock_system(code: str, system: str) -> Response:
+def lock_system(code: str, system: str) -> Answer[Receipt]:
     """Let a system neither send nor receive. 202, or 404 `system-unknown`."""
     return _change(code, routes.command(LockSystem, code=canonical(code), system=system))
 
 
 @routes.delete("/agencies/{code}/systems/{system}/lock", allow={"administrator"})
-def unlock_system(code: str, system: str) -> Response:
+def unlock_system(code: str, system: str) -> Answer[Receipt]:
     """Let a system send and receive again. 202, or 404 `system-unknown`."""
     return _change(code, routes.command(UnlockSystem, code=canonical(code), system=system))
 
 
 @routes.get("/systems", allow={"administrator", "auditor"})
-def list_systems() -> Response:
+def list_systems() -> Answer[Page[System]]:
     """The systems by agency. Query: `kind` (of system), `level` (of agency), paging."""
     query = routes.query()
     asked = page_request(query)
@@ -380,7 +429,7 @@ def list_systems() -> Response:
 
 
 @routes.get("/systems/summary", allow=set(ROLES))
-def summarize_systems() -> Response:
+def summarize_systems() -> Answer[ConnectionSummary]:
     """How many of today's agencies have a system connected. True at `as_of`, or a moment later."""
     seen = routes.query().get("seen")
     page = first = runtime.views().page(
@@ -395,39 +444,3 @@ def summarize_systems() -> Response:
     today = runtime.now().astimezone(HANOI).date()
     found = which_agencies_take_part.connected(rows, today)
     return ok({**found, "on": today, "as_of": first.as_of, "stale": first.stale})
-
-
-def _entry(state: Agency, *, show_systems: bool) -> dict[str, Any]:
-    if state.entry is None:
-        raise AgencyNotRegistered
-    shown = state.entry.model_dump(exclude={"type"})
-    shown["old_code"] = parse(state.entry.given).to_old()
-    latest = state.names[-1]
-    shown |= {
-        "name": latest.name,
-        "name_english": latest.name_english,
-        "names": [name.model_dump() for name in state.names],
-        "parent": state.parent,
-        "parents": [place.model_dump() for place in state.parents],
-        "valid_from": state.valid_from,
-        "valid_to": state.valid_to,
-        "dissolved": state.ended == "dissolved",
-        "successor": state.successor,
-        "heirs": heirs_of(state.successor, _find),
-    }
-    shown["has_system"] = bool(state.systems)
-    if show_systems:
-        shown["systems"] = [_system(state, name) for name in sorted(state.systems)]
-    return shown
-
-
-def _system(state: Agency, name: str) -> dict[str, Any]:
-    system, keys = state.systems[name], state.keys[name]
-    shown = system.model_dump(exclude={"type", "code", "secret", "secret_print", "at"})
-    return {
-        **shown,
-        "public_keys": [window.key for window in keys],
-        "keys": [window.model_dump() for window in keys],
-        "locked": state.locked.get(name, False),
-        "has_secret": system.secret is not None,
-    }

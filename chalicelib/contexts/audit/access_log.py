@@ -8,8 +8,9 @@ the same person's.
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
 from uuid import uuid4
+
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.contexts.audit.domain.access import NoteRead, access
@@ -25,6 +26,26 @@ PERSONS = "person:"
 HISTORY = ""
 """In the place of a subject: a part of history, in which everything personal stays sealed."""
 _AT_ONCE = 8
+
+
+class PersonalDataRead(TypedDict):
+    """Somebody was shown what is about a person: the `number`th time in that month.
+
+    `route` is the kind of question, `what` the path that was asked for, `purpose` a reference, ""
+    if none was given. `proof` is where the proof of it is fetched, once it has a `position`.
+    """
+
+    number: int
+    reader: str
+    role: str
+    by_agency: str
+    route: str
+    what: str
+    purpose: str
+    at: datetime
+    seen: str
+    position: int | None
+    proof: str
 
 
 def write(reading: Reading) -> None:
@@ -44,7 +65,7 @@ def write(reading: Reading) -> None:
             list(writers.map(_note, wishes))
 
 
-def reads(subject: str, month: datetime) -> tuple[str, list[dict[str, Any]]]:
+def reads(subject: str, month: datetime) -> tuple[str, list[PersonalDataRead]]:
     """The stream of a person's reads of a month, and all of them, first to last.
 
     Raises:
@@ -91,13 +112,18 @@ def _id(about: str, month: datetime) -> str:
     return runtime.subject("reads", about, f"{month:%Y-%m}").partition(":")[2]
 
 
-def _shown(commit: Commit, position: int | None) -> dict[str, Any]:
+def _shown(commit: Commit, position: int | None) -> PersonalDataRead:
     [event] = access.codec.validate_json(commit.body, extra="ignore")
     assert isinstance(event, AccessRead)
     return {
         "number": commit.number,
         "reader": commit.facts["actor"],
-        **event.model_dump(mode="json", exclude={"type", "subject"}),
+        "role": event.role,
+        "by_agency": event.by_agency,
+        "route": event.route,
+        "what": event.what,
+        "purpose": event.purpose,
+        "at": event.at,
         "seen": commit.seen,
         "position": position,
         "proof": f"/proof/{commit.stream}/{commit.number}",

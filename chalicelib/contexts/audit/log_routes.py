@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from chalice.app import Response
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.files import LINK_S
@@ -20,7 +21,7 @@ from chalicelib.history.objects import CHECKPOINTS, checkpoint_name, tile_reader
 from chalicelib.history.proof import Bundle, Tree, encode_proof
 from chalicelib.history.tiles import parse_path
 from chalicelib.http.paging import MAX_LIMIT
-from chalicelib.http.resource import PUBLIC, Resource, ok
+from chalicelib.http.resource import PUBLIC, Answer, Resource, ok
 from chalicelib.kernel import Invalid, NotFound, Value
 from chalicelib.paper.qr import modules_of_digits, svg
 
@@ -65,14 +66,14 @@ class CommitRequest(Value):
     commit: int = Field(ge=1, lt=_MAX_SIZE)
 
 
-class ProofRequest(CommitRequest):
-    """The path and query of `GET /proof/{stream}/{commit}`."""
+class ProofRequest(Value):
+    """The query of `GET /proof/{stream}/{commit}`."""
 
     entry: bool = False
 
 
-class CodeRequest(CommitRequest):
-    """The path and query of `GET /proof/{stream}/{commit}/code`."""
+class CodeRequest(Value):
+    """The query of `GET /proof/{stream}/{commit}/code`."""
 
     format: Literal["svg", "text"] = "svg"
 
@@ -85,9 +86,22 @@ class ConsistencyRequest(Value):
 
 
 class SizeRequest(Value):
-    """A size in a path or in a query."""
+    """A size in a path."""
 
-    size: int = Field(default=0, ge=0, lt=_MAX_SIZE)
+    size: int = Field(ge=0, lt=_MAX_SIZE)
+
+
+class CheckpointsRequest(Value):
+    """The query of `GET /log/checkpoints`: those above this size."""
+
+    after: int = Field(default=0, ge=0, lt=_MAX_SIZE)
+
+
+class PublishedCheckpoints(TypedDict):
+    """The sizes of published checkpoints, in order; `more`: there are larger ones."""
+
+    sizes: list[int]
+    more: bool
 
 
 @routes.get("/checkpoint", allow=PUBLIC, fresh_s=CHECKPOINT_S)
@@ -106,9 +120,9 @@ def see_keys() -> Response:
 
 
 @routes.get("/log/checkpoints", allow=PUBLIC, fresh_s=CHECKPOINT_S)
-def list_checkpoints() -> Response:
+def list_checkpoints() -> Answer[PublishedCheckpoints]:
     """The sizes of the checkpoints that were published, above the size in `after`, in order."""
-    after = routes.build(SizeRequest, size=routes.query().get("after", 0)).size
+    after = routes.build(CheckpointsRequest, **routes.query()).after
     names = runtime.log_objects().names(f"{CHECKPOINTS}/", checkpoint_name(after), MAX_LIMIT + 1)
     sizes = [int(name.removeprefix(f"{CHECKPOINTS}/")) for name in names]
     return ok({"sizes": sizes[:MAX_LIMIT], "more": len(sizes) > MAX_LIMIT})
@@ -157,8 +171,8 @@ def prove_commit(stream: str, commit: str) -> Response:
     With `entry=true` it holds the commit's header too, and so all that checking takes. 404
     `not-in-log`; `not-sealed-yet` for the first second or so.
     """
-    asked = routes.build(ProofRequest, commit=commit, entry=routes.query().get("entry", False))
-    return _text(str(_proven(stream, asked.commit, entry=asked.entry)))
+    asked = routes.build(ProofRequest, **routes.query())
+    return _text(str(_proven(stream, commit, entry=asked.entry)))
 
 
 @routes.get("/proof/{stream}/{commit}/code", allow=PUBLIC, fresh_s=FILE_S)
@@ -168,8 +182,8 @@ def print_proof(stream: str, commit: str) -> Response:
     A picture (SVG), or with `format=text` the digits that stand in it. 404 as the proof itself;
     422 `proof-too-long`.
     """
-    asked = routes.build(CodeRequest, commit=commit, format=routes.query().get("format", "svg"))
-    digits = encode_code(_proven(stream, asked.commit, entry=True))
+    asked = routes.build(CodeRequest, **routes.query())
+    digits = encode_code(_proven(stream, commit, entry=True))
     if len(digits) > MAX_DIGITS:
         raise ProofTooLong
     if asked.format == "text":
@@ -192,8 +206,8 @@ def prove_consistency() -> Response:
     return _text(encode_proof(tree.consistency(asked.old, new)))
 
 
-def _proven(stream: str, commit: int, *, entry: bool) -> Bundle:
-    place = (unquote(stream), commit)
+def _proven(stream: str, commit: str, *, entry: bool) -> Bundle:
+    place = (unquote(stream), routes.build(CommitRequest, commit=commit).commit)
     position = runtime.history().positions([place]).get(place)
     header = b""
     if entry or position is None:

@@ -4,11 +4,12 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from chalice.app import Response
 from pydantic import Field
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.contexts.audit import access_log
+from chalicelib.contexts.audit.access_log import PersonalDataRead
 from chalicelib.contexts.audit.domain.events import SubjectErasureRequested
 from chalicelib.contexts.audit.domain.subject import (
     AnySubjectCommand,
@@ -16,18 +17,19 @@ from chalicelib.contexts.audit.domain.subject import (
     LiftLegalHold,
     RequestErasure,
     SetLegalHold,
+    Status,
     subject,
 )
-from chalicelib.handle import Done, fold, handle
+from chalicelib.handle import fold, handle
 from chalicelib.http.identity import Caller
-from chalicelib.http.resource import Resource, accepted, ok
+from chalicelib.http.resource import Answer, Receipt, Resource, accepted, ok
 from chalicelib.kernel import Invalid, NotFound, Value
 from chalicelib.privacy.personal import Erased
 
 routes = Resource(__name__)
 
 _SUBJECT = re.compile(r"person:[A-Za-z0-9_-]{22}")
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+_MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])")
 Words = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -82,8 +84,32 @@ class Month(Value):
     month: str | None = None
 
 
+class MonthOfReads(TypedDict):
+    """Who read what about the caller in a month, all of it, as `stream` numbers it."""
+
+    month: str
+    stream: str
+    items: list[PersonalDataRead]
+
+
+class ErasureStatus(TypedDict):
+    """Where the erasure of a person's data stands, and which proceedings hold it up.
+
+    `requested_by` is the opaque name of who asked, "" if nobody did or it is done; `lifted` is how
+    many holds were lifted. `reason` is None for whom it is not meant, and when it is erased.
+    """
+
+    subject: str
+    status: Status
+    requested_by: str
+    requested_at: datetime | None
+    reason: str | None
+    holds: tuple[str, ...]
+    lifted: int
+
+
 @routes.get("/my/accesses", allow={"citizen"})
-def list_my_accesses() -> Response:
+def list_my_accesses() -> Answer[MonthOfReads]:
     """Who read what about the caller in a month, when, for what purpose: all of it, in order."""
     asked = routes.build(Month, **routes.query())
     month = _month(asked.month)
@@ -92,21 +118,21 @@ def list_my_accesses() -> Response:
 
 
 @routes.get("/my/erasure", allow={"citizen"})
-def see_my_erasure() -> Response:
+def see_my_erasure() -> Answer[ErasureStatus]:
     """Where the erasure of the caller's own data stands."""
     return _standing(_own(routes.caller()))
 
 
 @routes.put("/my/erasure", allow={"citizen"}, step_up=True)
-def request_my_erasure() -> Response:
+def request_my_erasure() -> Answer[Receipt]:
     """Ask for the erasure of one's own data. 202; 404 `subject-unknown`."""
     name = _own(routes.caller())
     return _decided(RequestErasure, name, reason=routes.json(Reasoned).reason)
 
 
 @routes.post("/erasures", allow={"officer", "administrator"}, step_up=True)
-def request_erasure() -> Response:
-    """Ask for the erasure of somebody's data, for them. 202 with their opaque name `subject`."""
+def request_erasure() -> Answer[Receipt]:
+    """Ask for the erasure of somebody's data, for them. 202; `Location` says where it stands."""
     asked = routes.json(RequestedFor)
     name = _named(asked)
     response = _decided(RequestErasure, name, reason=asked.reason)
@@ -115,13 +141,13 @@ def request_erasure() -> Response:
 
 
 @routes.get("/subjects/{name}/erasure", allow={"administrator", "auditor"})
-def see_erasure(name: str) -> Response:
+def see_erasure(name: str) -> Answer[ErasureStatus]:
     """Where somebody's erasure stands, and what holds it up."""
     return _standing(name)
 
 
 @routes.put("/subjects/{name}/erasure/approval", allow={"administrator"}, step_up=True)
-def approve_erasure(name: str) -> Response:
+def approve_erasure(name: str) -> Answer[Receipt]:
     """Agree to an erasure that somebody else asked for. 202; it is carried out within minutes.
 
     Refuses `erasure-not-requested`, `second-person-needed`, `held-by-law`.
@@ -130,27 +156,26 @@ def approve_erasure(name: str) -> Response:
 
 
 @routes.put("/subjects/{name}/holds/{reference}", allow={"administrator"})
-def set_hold(name: str, reference: str) -> Response:
+def set_hold(name: str, reference: str) -> Answer[Receipt]:
     """Keep somebody's data for a proceeding. 202; 409 `hold-too-late`."""
     return _decided(SetLegalHold, name, reference=_reference(reference))
 
 
 @routes.delete("/subjects/{name}/holds/{reference}", allow={"administrator"}, step_up=True)
-def lift_hold(name: str, reference: str) -> Response:
+def lift_hold(name: str, reference: str) -> Answer[Receipt]:
     """Let go of them. 202."""
     return _decided(LiftLegalHold, name, reference=_reference(reference))
 
 
-def _decided(kind: type[AnySubjectCommand], name: str, **said: str) -> Response:
+def _decided(kind: type[AnySubjectCommand], name: str, **said: str) -> Answer[Receipt]:
     name = _known(name)
     agency = routes.caller().agency or ""
     origin = routes.origin()
     command = routes.build(kind, origin=origin, subject=name, by_agency=agency, **said)
-    done: Done = handle(runtime.event_store(), subject, name, command)
-    return accepted(done)
+    return accepted(handle(runtime.event_store(), subject, name, command))
 
 
-def _standing(name: str) -> Response:
+def _standing(name: str) -> Answer[ErasureStatus]:
     name = _known(name)
     commits = runtime.event_store().load(f"{subject.category}-{name}")
     state = fold(subject, commits)
@@ -160,10 +185,14 @@ def _standing(name: str) -> Response:
         for event in subject.codec.validate_json(commit.body, extra="ignore")
         if isinstance(event, SubjectErasureRequested)
     ]
-    data = state.model_dump(mode="json") | {
+    data: ErasureStatus = {
         "subject": name,
-        "requested_at": asked[-1].at.isoformat() if asked else None,
+        "status": state.status,
+        "requested_by": state.requested_by,
+        "requested_at": asked[-1].at if asked else None,
         "reason": _reason(asked[-1]) if asked and routes.caller().role != "auditor" else None,
+        "holds": state.holds,
+        "lifted": state.lifted,
     }
     return ok(data, version=commits[-1].number if commits else 0)
 

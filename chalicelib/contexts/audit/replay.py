@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from chalicelib import files, runtime
 from chalicelib.agency_code import CanonicalCode
-from chalicelib.contexts.audit.cloudevents import compact, events
+from chalicelib.contexts.audit.cloudevents import RecordedAt, RecordedEvent, compact, events
 from chalicelib.eventstore.store import Commit, Corrupt, check_stream
 from chalicelib.handle import fold
 from chalicelib.history.pages import Entry
@@ -76,6 +77,17 @@ class AnswerTooLarge(Invalid):
     rule = f"At most {MAX_ANSWER_BYTES // 1024 // 1024} MiB an answer"
 
 
+def _written(text: str) -> str:
+    """A time as RFC 3339 has it, and no number, which would be read as seconds since 1970."""
+    if "T" not in text:
+        raise ValueError("write a time with its zone: 2026-11-22T08:00:00+07:00")
+    # A plus sign that nobody escaped arrives as a space.
+    return text.replace(" ", "+")
+
+
+Time = Annotated[AwareDatetime, BeforeValidator(_written)]
+
+
 class Search(Value):
     """The query of `GET /history/events`: everything that is given must hold.
 
@@ -88,8 +100,8 @@ class Search(Value):
     actor: str = Field(default="", max_length=200)
     agency: CanonicalCode | None = None
     type: str = Field(default="", max_length=100)
-    since: AwareDatetime | None = Field(default=None, alias="from")
-    until: AwareDatetime | None = Field(default=None, alias="to")
+    since: Time | None = Field(default=None, alias="from")
+    until: Time | None = Field(default=None, alias="to")
 
     def stream(self, stream: str) -> bool:
         """Whether an event that is sought can stand in a stream, by its name."""
@@ -102,19 +114,79 @@ class Search(Value):
         at = commit.recorded_at
         return (self.since is None or self.since <= at) and (self.until is None or at <= self.until)
 
-    def event(self, event: dict[str, Any]) -> bool:
+    def event(self, event: RecordedEvent) -> bool:
         """Whether an event is one of those sought."""
         if self.type and event["type"] != self.type:
             return False
         return self.agency is None or _names(event, self.agency)
 
 
-class Found(NamedTuple):
-    """A page of events, and behind which position to go on; None at the end of history."""
+class HistoryPage(TypedDict):
+    """Events in order, and `next`, behind which to go on: None at the end, which is at `as_of`.
 
-    items: list[dict[str, Any]]
+    Both are positions of history, or, where one stream is read, numbers of its commits.
+    """
+
+    items: list[RecordedEvent]
     next: int | None
     as_of: int
+
+
+class StreamState(TypedDict):
+    """What its decider remembered of a stream after a commit, which was recorded at `as_of`.
+
+    `hash` is the commit's; `position` its place in history, None if it has none yet.
+    """
+
+    stream: str
+    commit: int
+    as_of: RecordedAt
+    position: int | None
+    hash: str
+    # Each decider remembers what its rules need: documents one thing, payments another.
+    state: dict[str, Any]
+
+
+class StreamMoment(TypedDict):
+    """After which commit, recorded when; 0 and None if the stream had not begun."""
+
+    commit: int
+    as_of: RecordedAt | None
+
+
+class ChangedField(TypedDict):
+    """A field (JSON pointer, RFC 6901) of a state that differs; None where it is not there."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+_Between = TypedDict("_Between", {"from": StreamMoment, "to": StreamMoment})
+
+
+class StreamDifferences(_Between):
+    """What changed in a stream between two moments: the fields, and the events that did it."""
+
+    stream: str
+    changed: list[ChangedField]
+    events: list[RecordedEvent]
+
+
+class ExportChunk(files.DownloadLink):
+    """A part of the export, positions `first` to `last` of history, behind a link.
+
+    `complete` says that it never changes; `next` is the `first` of the one after it. `size` (bytes)
+    and `sha256` (hexadecimal) are the file's.
+    """
+
+    first: int
+    last: int
+    next: int
+    complete: bool
+    as_of: int
+    size: int
+    sha256: str
 
 
 class Numbered(NamedTuple):
@@ -131,7 +203,7 @@ def end() -> int:
     return last.next - 1 if last else 0
 
 
-def search(asked: Search) -> Found:
+def search(asked: Search) -> HistoryPage:
     """The events sought behind a position, as far as one request may look.
 
     Raises:
@@ -140,25 +212,25 @@ def search(asked: Search) -> Found:
     as_of = _there(asked.after)
     after = asked.after
     if asked.since:
-        after = max(after, _numbered_before(asked.since - SKEW, as_of))
-    page = Page()
+        after = max(after, _numbered_before(asked.since, as_of))
+    page = _Gathered()
     read = at = 0
     for position, numbered_at, commit in walk(after, asked.stream):
-        if position > as_of or (asked.until and numbered_at > asked.until + LATE):
-            return Found(page.items, None, as_of)
+        if position > as_of or (asked.until and numbered_at - LATE > asked.until):
+            return {"items": page.items, "next": None, "as_of": as_of}
         if commit and asked.commit(commit):
             sought = [event for event in events(position, commit) if asked.event(event)]
             if not page.take(sought):
-                return Found(page.items, position - 1, as_of)
+                return {"items": page.items, "next": position - 1, "as_of": as_of}
         read += commit is not None
         at = position
         enough = len(page.items) >= asked.limit or read >= EXAMINED
         if enough or position - after >= PASSED_OVER:
-            return Found(page.items, at if at < as_of else None, as_of)
-    return Found(page.items, None, as_of)
+            return {"items": page.items, "next": at if at < as_of else None, "as_of": as_of}
+    return {"items": page.items, "next": None, "as_of": as_of}
 
 
-def stream_page(stream: str, after: int, limit: int) -> Found:
+def stream_page(stream: str, after: int, limit: int) -> HistoryPage:
     """A stream's events behind commit number `after`; `as_of` and `next` are commit numbers.
 
     Raises:
@@ -167,34 +239,37 @@ def stream_page(stream: str, after: int, limit: int) -> Found:
     """
     commits = load(stream)
     positions = runtime.history().positions([commit.place for commit in commits])
-    page, last = Page(), commits[-1].number
+    page, last = _Gathered(), commits[-1].number
     for commit in commits[after:]:
         if not page.take(list(events(positions.get(commit.place), commit))):
-            return Found(page.items, commit.number - 1, last)
+            return {"items": page.items, "next": commit.number - 1, "as_of": last}
         if len(page.items) >= limit:
-            return Found(page.items, commit.number if commit.number < last else None, last)
-    return Found(page.items, None, last)
+            return {
+                "items": page.items,
+                "next": commit.number if commit.number < last else None,
+                "as_of": last,
+            }
+    return {"items": page.items, "next": None, "as_of": last}
 
 
-class Page:
+class _Gathered:
     """Events for an answer: whole commits, while there is room."""
 
     def __init__(self) -> None:
-        self.items: list[dict[str, Any]] = []
+        self.items: list[RecordedEvent] = []
         self.room = ROOM_BYTES
 
-    def take(self, sought: list[dict[str, Any]]) -> bool:
+    def take(self, sought: list[RecordedEvent]) -> bool:
         """Add a commit's events; False if there is no room for them behind others.
 
         What is too large even for a page of its own comes without its data.
         """
         size = _size(sought)
         if size > self.room and not self.items:
-            sought = [
-                {k: v for k, v in event.items() if k not in {"data", "data_base64"}}
-                | {"lienthongtoolarge": True}
-                for event in sought
-            ]
+            for event in sought:
+                event.pop("data", None)
+                event.pop("data_base64", None)
+                event["lienthongtoolarge"] = True
             size = _size(sought)
         if size > self.room:
             return False
@@ -240,7 +315,7 @@ def chunk(first: int) -> Chunk:
     return Chunk(first, last, complete, as_of, b"".join(lines))
 
 
-def export(first: int) -> dict[str, Any]:
+def export(first: int) -> ExportChunk:
     """A chunk of the export behind a link; see `chunk`."""
     made = chunk(first)
     name = f"{first:012}.jsonl"
@@ -256,7 +331,7 @@ def export(first: int) -> dict[str, Any]:
     }
 
 
-def state(deciders: Deciders, stream: str, at: str | None) -> dict[str, Any]:
+def state(deciders: Deciders, stream: str, at: str | None) -> StreamState:
     """What its decider remembered of a stream as of a moment, now if none is given.
 
     Raises:
@@ -267,7 +342,9 @@ def state(deciders: Deciders, stream: str, at: str | None) -> dict[str, Any]:
     return _standing(deciders, then)
 
 
-def differences(deciders: Deciders, stream: str, before: str, after: str | None) -> dict[str, Any]:
+def differences(
+    deciders: Deciders, stream: str, before: str, after: str | None
+) -> StreamDifferences:
     """What changed in a stream between two moments: its events, and each field that differs.
 
     A stream that had not begun at the first moment began as nothing.
@@ -280,13 +357,15 @@ def differences(deciders: Deciders, stream: str, before: str, after: str | None)
     now = _until(commits, after) if after else commits
     if len(now) < len(then):
         raise InvalidMoment("The second moment comes before the first", field="to")
-    old = _standing(deciders, then) if then else {"state": {}, "commit": 0, "as_of": None}
+    old = _standing(deciders, then) if then else None
     new = _standing(deciders, now)
-    positions = runtime.history().positions([commit.place for commit in now[len(then) :]])
-    was, is_ = dict(_leaves(old["state"])), dict(_leaves(new["state"]))
+    between = now[len(then) :]
+    positions = runtime.history().positions([commit.place for commit in between])
+    was = dict(_leaves(old["state"])) if old else {}
+    is_ = dict(_leaves(new["state"]))
     return {
         "stream": stream,
-        "from": {"commit": old["commit"], "as_of": old["as_of"]},
+        "from": {"commit": old["commit"] if old else 0, "as_of": old["as_of"] if old else None},
         "to": {"commit": new["commit"], "as_of": new["as_of"]},
         "changed": [
             {"field": field, "before": was.get(field), "after": is_.get(field)}
@@ -294,9 +373,7 @@ def differences(deciders: Deciders, stream: str, before: str, after: str | None)
             if was.get(field, ...) != is_.get(field, ...)
         ],
         "events": [
-            event
-            for commit in now[len(then) :]
-            for event in events(positions.get(commit.place), commit)
+            event for commit in between for event in events(positions.get(commit.place), commit)
         ],
     }
 
@@ -351,12 +428,12 @@ def _there(position: int) -> int:
 
 
 def _numbered_before(moment: datetime, last: int) -> int:
-    """The position before the first page that was numbered at this moment or later."""
+    """The position before the first page that can hold what was recorded then, or later."""
     low, high = 0, last
     while low < high:
         middle = (low + high) // 2
         page = next(iter(runtime.history().pages(middle)))
-        if page.numbered_at < moment:
+        if page.numbered_at + SKEW < moment:
             low = page.next - 1
         else:
             high = page.first - 1
@@ -380,19 +457,16 @@ def _until(commits: list[Commit], at: str, *, begun: bool = True) -> list[Commit
 def _moment(text: str) -> int | datetime:
     if text.isascii() and text.isdecimal() and len(text) < len(str(MAX_POSITION)):
         return int(text)
-    if "T" not in text:
-        raise InvalidMoment  # A number would be read as seconds since 1970.
     try:
-        # A plus sign that nobody escaped arrives as a space.
-        return _TIME.validate_python(text.replace(" ", "+"))
+        return _TIME.validate_python(text)
     except ValidationError:
         raise InvalidMoment from None
 
 
-_TIME: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
+_TIME: TypeAdapter[datetime] = TypeAdapter(Time)
 
 
-def _standing(deciders: Deciders, commits: list[Commit]) -> dict[str, Any]:
+def _standing(deciders: Deciders, commits: list[Commit]) -> StreamState:
     last = commits[-1]
     decider = deciders[last.stream.partition("-")[0]]
     return {
@@ -418,13 +492,13 @@ def _leaves(value: Any, pointer: str = "") -> Iterator[tuple[str, Any]]:
         yield from _leaves(held, f"{pointer}/{step}")
 
 
-def _names(event: dict[str, Any], agency: str) -> bool:
+def _names(event: RecordedEvent, agency: str) -> bool:
     """Whether an agency's system did it, or it names the agency as the whole of some value."""
     return event["lienthongactor"] == f"system:{agency}" or any(
         value == agency for _, value in _leaves(event.get("data"))
     )
 
 
-def _size(sought: list[dict[str, Any]]) -> int:
+def _size(sought: list[RecordedEvent]) -> int:
     """Bytes of an answer: Lambda wraps it in JSON, where a quotation mark takes two."""
     return len(json.dumps(b",".join(map(compact, sought)).decode()))

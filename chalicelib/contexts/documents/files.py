@@ -34,6 +34,7 @@ __all__ = [
     "AttachmentNotArrived",
     "Carried",
     "FileTooLarge",
+    "LinkedAttachment",
     "Staged",
     "Upload",
     "adopt",
@@ -77,9 +78,15 @@ def adopt(agency: str, attachments: Iterable[Attachment]) -> None:
     files.adopt(agency, attachments, FOLDER)
 
 
-def link(attachment: Attachment) -> dict[str, str]:
-    """A short-lived link to a kept file, under its own name."""
-    return files.link(attachment, FOLDER, attachment.name)
+class LinkedAttachment(files.FileLink):
+    """A file of a document, and where it can be fetched."""
+
+    name: str
+
+
+def link(attachment: Attachment) -> LinkedAttachment:
+    """A kept file, with a short-lived link to it under its own name."""
+    return {"name": attachment.name, **files.file_link(attachment, FOLDER, attachment.name)}
 
 
 def open_kept(attachment: Attachment) -> BinaryIO:

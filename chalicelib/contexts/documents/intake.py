@@ -18,6 +18,7 @@ from chalicelib.contexts.documents.edxml.parse import parse
 from chalicelib.contexts.documents.submission.as_edxml import send_edxml
 from chalicelib.contexts.documents.submission.statuses import report_edxml
 from chalicelib.handle import Done, IdempotencyKeyReused
+from chalicelib.http.problems import Problem
 from chalicelib.kernel import Origin, Refused, Value
 from chalicelib.text import b64url
 
@@ -38,7 +39,7 @@ class Submission(Value):
     status: Literal["waiting", "accepted", "refused"] = "waiting"
     seen: str = ""
     duplicate: bool = False
-    problem: dict[str, Any] | None = None
+    problem: Problem | None = None
     received_at: AwareDatetime
 
 
@@ -113,6 +114,7 @@ def submit(agency: str, sha256: str, origin: Origin) -> Submission:
         return submission
     if files.staged(agency, sha256) is None:
         raise files.AttachmentNotArrived(field="sha256")
+    runtime.make_keys()
     submissions().put(submission)
     job = Job(submission=id_, agency=agency, sha256=sha256, origin=origin)
     runtime.client("sqs").send_message(
@@ -121,7 +123,7 @@ def submit(agency: str, sha256: str, origin: Origin) -> Submission:
     return submission
 
 
-def take_in(job: Job, problem_of: Callable[[Refused], dict[str, Any]]) -> Submission:
+def take_in(job: Job, problem_of: Callable[[Refused], Problem]) -> Submission:
     """Read the uploaded message and hand it over; what became of it stands in its submission.
 
     Run again, it does nothing new: the command is the same. A refused upload is deleted.

@@ -4,11 +4,13 @@ An edXML message is rendered once and kept, so that every attempt sends the same
 names a clerk is kept sealed under the clerk's key.
 """
 
-import json
+from functools import cache
 from io import BytesIO
 from typing import Any
 
 from botocore.exceptions import ClientError
+from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from chalicelib import runtime
 from chalicelib.contexts.documents import files
@@ -33,6 +35,7 @@ from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
 from chalicelib.contexts.documents.edxml.produce import produce_document, produce_status
 from chalicelib.contexts.documents.messages import (
     CLOUDEVENT_BYTES,
+    DocumentData,
     Told,
     document_data,
     order_data,
@@ -48,7 +51,8 @@ from chalicelib.delivery.deliver import Letter
 from chalicelib.delivery.outbox import Message
 from chalicelib.eventstore.store import Commit
 from chalicelib.handle import fold
-from chalicelib.privacy.personal import Erased, Personal
+from chalicelib.http.personal import opened
+from chalicelib.privacy.personal import Personal
 
 EDXML_TYPE = "application/xml; charset=utf-8"
 CLOUDEVENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -107,7 +111,8 @@ def _cloudevent(message: Message, commit: Commit, event: Told, address: Address)
         data = overdue_data(event)
     else:
         data = status_data(event)
-    data["staff"] = open_staff(clerk)
+    contact = opened(clerk)
+    data["staff"] = contact.model_dump() if contact else None
     if address.agency != message.agency:
         data["for_predecessor"] = message.agency
     envelope = {
@@ -122,26 +127,33 @@ def _cloudevent(message: Message, commit: Commit, event: Told, address: Address)
         "data": data,
     }
     for name in ("content", "to_places", "appendixes", "answers"):
-        if len(body := _json(envelope)) <= CLOUDEVENT_BYTES or "official" not in data:
+        if len(body := to_json(envelope)) <= CLOUDEVENT_BYTES or "official" not in data:
             return body
         data["official"].pop(name)
         data.setdefault("left_out", []).append(f"official/{name}")
     for name in ("signatures", "receivers", "in_place_of", "attachments", "hops"):
-        if len(body := _json(envelope)) <= CLOUDEVENT_BYTES:
+        if len(body := to_json(envelope)) <= CLOUDEVENT_BYTES:
             return body
         data.pop(name)
         data["left_out"].append(name)
-    return _json(envelope)
+    return to_json(envelope)
+
+
+class _LinkedDocument(DocumentData):
+    attachments: list[files.LinkedAttachment]
+
+
+@cache
+def _writer() -> TypeAdapter[_LinkedDocument]:
+    return TypeAdapter(_LinkedDocument)
 
 
 def _linked(state: Document, agency: str) -> dict[str, Any]:
     assert state.now is not None
-    links = [a.model_dump() | files.link(a) for a in state.now.attachments]
-    return document_data(state.now, state.edition, agency) | {"attachments": links}
-
-
-def _json(envelope: dict[str, Any]) -> bytes:
-    return json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
+    told = document_data(state.now, state.edition, agency)
+    links = [files.link(attachment) for attachment in state.now.attachments]
+    whole: _LinkedDocument = {**told, "attachments": links}
+    return dict(_writer().dump_python(whole, mode="json"))
 
 
 def _rendered(message: Message, commit: Commit, event: Told) -> bytes:
@@ -153,7 +165,7 @@ def _rendered(message: Message, commit: Commit, event: Told) -> bytes:
     try:
         kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
-        if error.response["Error"]["Code"] not in {"NoSuchKey", "404", "AccessDenied"}:
+        if error.response["Error"]["Code"] not in {"NoSuchKey", "404"}:
             raise
     else:
         return runtime.vault().open_bytes(subject, key, kept) if subject else kept
@@ -210,9 +222,9 @@ def _write(event: DocumentSent | None, more: dict[str, Any], out: BytesIO) -> No
     """The document with its files, as edXML; `more` is what its operation adds."""
     assert event is not None, "only what was sent is written about"
     parts = tuple(_part(event, index) for index in range(len(event.attachments)))
-    opened = (files.open_kept(attachment) for attachment in event.attachments)
+    kept = (files.open_kept(attachment) for attachment in event.attachments)
     message = _document(event, parts).model_copy(update=more)
-    produce_document(message, zip(parts, opened, strict=True), out)
+    produce_document(message, zip(parts, kept, strict=True), out)
 
 
 def _replacements(sent: DocumentSent | None, agency: str) -> dict[str, Any]:
@@ -382,13 +394,5 @@ def _party(party: Party) -> edxml.Party:
 
 
 def _edxml_staff(staff: Personal[StaffContact] | None) -> edxml.StaffContact | None:
-    opened = open_staff(staff)
-    return edxml.StaffContact(**opened) if opened else None
-
-
-def open_staff(staff: Personal[StaffContact] | None) -> dict[str, str] | None:
-    """The clerk's contact; nothing once the clerk has been forgotten."""
-    try:
-        return staff.open(runtime.vault().open).model_dump() if staff else None
-    except Erased:
-        return None
+    clerk = opened(staff)
+    return edxml.StaffContact(**clerk.model_dump()) if clerk else None

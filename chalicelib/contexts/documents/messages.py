@@ -8,6 +8,9 @@ about the document, goes to the receiver.
 from collections.abc import Iterable
 from typing import Any
 
+from pydantic import AwareDatetime
+from typing_extensions import TypedDict
+
 from chalicelib.contexts.documents.domain.copy import (
     NoteArrival,
     NoteDeliveryRefused,
@@ -23,7 +26,10 @@ from chalicelib.contexts.documents.domain.events import (
     CopyRecallRequested,
     CopyReceptionOverdue,
     DocumentSent,
+    Hop,
+    OfficialDocument,
     Replaced,
+    SignatureReport,
     Undelivered,
 )
 from chalicelib.contexts.documents.reactions import (
@@ -99,25 +105,51 @@ def replaced_for(event: DocumentSent, agency: str | None) -> tuple[Replaced, ...
     return tuple(each for each in event.replaces if agency in each.receivers)
 
 
-def document_data(
-    event: DocumentSent, edition: int = 1, agency: str | None = None
-) -> dict[str, Any]:
-    """What `agency` is told of a document, without links and without the clerk's contact."""
+class NamedAgency(TypedDict):
+    """An agency by its code, under the name that the message gave it."""
+
+    code: str
+    name: str
+
+
+class DocumentData(TypedDict):
+    """What an agency is told of a document: edition `edition` of it, as its sender handed it over.
+
+    `in_place_of` are the agencies that a receiver took the place of, and that the message names.
+    `replaces` are the documents in whose place this one is for the agency that is told.
+    """
+
+    document: str
+    edition: int
+    official: OfficialDocument
+    sender: NamedAgency
+    receivers: list[str]
+    in_place_of: dict[str, tuple[str, ...]]
+    hops: tuple[Hop, ...]
+    paper_follows: bool
+    reason: str
+    replaces: tuple[Replaced, ...]
+    warnings: tuple[str, ...]
+    signatures: tuple[SignatureReport, ...]
+    sent_at: AwareDatetime
+
+
+def document_data(event: DocumentSent, edition: int = 1, agency: str | None = None) -> DocumentData:
+    """What `agency` is told of a document, without its files and without the clerk's contact."""
     return {
         "document": event.document,
         "edition": edition,
-        "official": event.official.model_dump(mode="json"),
+        "official": event.official,
         "sender": {"code": event.sender.code, "name": event.sender.name},
         "receivers": [party.code for party in event.receivers],
-        "in_place_of": {p.code: list(p.in_place_of) for p in event.receivers if p.in_place_of},
-        "hops": [hop.model_dump() for hop in event.hops],
+        "in_place_of": {p.code: p.in_place_of for p in event.receivers if p.in_place_of},
+        "hops": event.hops,
         "paper_follows": event.paper_follows,
         "reason": event.reason,
-        "replaces": [each.model_dump() for each in replaced_for(event, agency)],
-        "attachments": [attachment.model_dump() for attachment in event.attachments],
-        "warnings": list(event.warnings),
-        "signatures": [each.model_dump(mode="json") for each in event.signatures],
-        "sent_at": event.at.isoformat(),
+        "replaces": replaced_for(event, agency),
+        "warnings": event.warnings,
+        "signatures": event.signatures,
+        "sent_at": event.at,
     }
 
 

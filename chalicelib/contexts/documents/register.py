@@ -8,6 +8,7 @@ from chalicelib import runtime
 from chalicelib.contexts.documents.domain.events import Party
 from chalicelib.contexts.documents.projections import who_takes_part
 from chalicelib.contexts.documents.projections.who_takes_part import Participant
+from chalicelib.succession import heir_of
 from chalicelib.working_time import HANOI
 
 
@@ -45,7 +46,7 @@ class Register:
 
     def heir(self, code: str) -> str | None:
         """Who answers for a code on that day: its agency, or who took its place; None: nobody."""
-        return who_takes_part.resolve(code, self.find, self.on)
+        return heir_of(code, self.find, self.on)
 
     def succeeded(self, agency: str, codes: Iterable[str]) -> tuple[str, ...]:
         """Those of `codes` whose place the agency took."""

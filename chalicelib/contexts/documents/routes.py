@@ -1,17 +1,18 @@
 """The axis over HTTP: hand a document over, follow its copies, report statuses."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import date
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 from chalice.app import Response
 from pydantic import ConfigDict
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
 from chalicelib.contexts.documents import files, originals
-from chalicelib.contexts.documents.domain.copy import CODES, Copy, copy
+from chalicelib.contexts.documents.domain.copy import Copy, copy
 from chalicelib.contexts.documents.domain.document import (
     Document,
     DocumentUnknown,
@@ -22,21 +23,44 @@ from chalicelib.contexts.documents.domain.events import Attachment, DocumentSent
 from chalicelib.contexts.documents.edxml.model import StatusMessage
 from chalicelib.contexts.documents.edxml.parse import parse
 from chalicelib.contexts.documents.intake import submissions, submit
-from chalicelib.contexts.documents.letters import EDXML_TYPE, open_staff
+from chalicelib.contexts.documents.letters import EDXML_TYPE
 from chalicelib.contexts.documents.messages import answer as routing
-from chalicelib.contexts.documents.messages import document_data
 from chalicelib.contexts.documents.projections import (
     where_is_my_document,
     which_documents_answer_this_one,
     which_documents_came_to_my_agency,
     which_documents_did_my_agency_send,
 )
+from chalicelib.contexts.documents.projections.where_is_my_document import Whereabouts
+from chalicelib.contexts.documents.projections.which_documents_came_to_my_agency import (
+    ReceivedDocument,
+)
+from chalicelib.contexts.documents.projections.which_documents_did_my_agency_send import (
+    SentDocument,
+)
 from chalicelib.contexts.documents.reactions import copy_id
 from chalicelib.contexts.documents.register import Register
+from chalicelib.contexts.documents.shown import (
+    Conversation,
+    CopyMessage,
+    CopyMessages,
+    DocumentCopy,
+    DocumentReceipt,
+    DocumentSummary,
+    ExchangedDocument,
+    SubmissionStatus,
+    TrackedMessage,
+    attempts,
+    copied,
+    exchanged,
+    submission,
+    summary,
+)
 from chalicelib.contexts.documents.submission.as_edxml import send_edxml
 from chalicelib.contexts.documents.submission.as_json import amend, relay, revoke, send_json
 from chalicelib.contexts.documents.submission.asked import (
     Amendment,
+    DocumentId,
     NewAttachment,
     NewDocument,
     Relay,
@@ -49,9 +73,21 @@ from chalicelib.contexts.documents.submission.statuses import report, report_edx
 from chalicelib.contexts.documents.webhook import prove_sender
 from chalicelib.delivery.outbox import Message, message_id
 from chalicelib.handle import Done, fold
-from chalicelib.http.paging import MAX_LIMIT, listing, page_of, page_request
-from chalicelib.http.resource import PUBLIC, SIGNED, XML, Resource, accepted, created, ok
+from chalicelib.http.paging import MAX_LIMIT, Page, page_of, page_request
+from chalicelib.http.resource import (
+    PUBLIC,
+    SIGNED,
+    XML,
+    Answer,
+    Receipt,
+    Resource,
+    accepted,
+    created,
+    ok,
+    ordered,
+)
 from chalicelib.kernel import Forbidden, Invalid, NotFound, Origin, Value
+from chalicelib.projector.projection import Projection
 from chalicelib.text import b64url
 
 routes = Resource(__name__)
@@ -103,7 +139,7 @@ class WebhookStatus(StatusReport):
     otherwise.
     """
 
-    document: str | None = None
+    document: DocumentId | None = None
     reference: str | None = None
     receiver: str | None = None
 
@@ -118,7 +154,7 @@ class WebhookEvent(Value):
 
 
 @routes.post("/uploads", allow={"officer", "system"})
-def ask_for_upload() -> Response:
+def ask_for_upload() -> Answer[files.Upload]:
     """Ask for a link to upload one file with: an attachment, or an edXML message over 4 MiB.
 
     PUT the file to `url` with exactly these `headers` before `expires_at`. Refuses
@@ -126,11 +162,11 @@ def ask_for_upload() -> Response:
     """
     asked = routes.json(UploadIntent)
     attachment = Attachment(**asked.model_dump(exclude={"secrecy"}))
-    return ok(files.upload(_own_agency(), attachment, asked.secrecy).model_dump(mode="json"))
+    return ok(files.upload(_own_agency(), attachment, asked.secrecy))
 
 
 @routes.post("/documents", allow={"officer", "system"})
-def send_document() -> Response:
+def send_document() -> Answer[DocumentReceipt]:
     """Send a document whose files were uploaded. 201; refusals name the field and the rule.
 
     A hub names the unit below it that is the `sender`. The same document again: 200, `duplicate`.
@@ -141,7 +177,7 @@ def send_document() -> Response:
 
 
 @routes.post("/edxml", allow={"officer", "system"}, takes=XML)
-def send_edxml_message() -> Response:
+def send_edxml_message() -> Answer[DocumentReceipt] | Answer[Receipt]:
     """Send a message in edXML, up to 4 MiB: 201 for a new document, 202 for anything else.
 
     The same document again: 200, `duplicate`.
@@ -150,27 +186,26 @@ def send_edxml_message() -> Response:
 
 
 @routes.post("/submissions", allow={"officer", "system"})
-def submit_upload() -> Response:
+def submit_upload() -> Answer[SubmissionStatus]:
     """Send an uploaded edXML message of up to 100 MiB. 202, and a resource to follow it at."""
     origin = routes.origin()
-    submission = submit(_own_agency(), routes.json(UploadedMessage).sha256, origin)
-    response = ok(submission.model_dump(mode="json", exclude={"agency"}))
-    response.status_code = 202
-    response.headers["Location"] = f"/submissions/{submission.id}"
+    found = submit(_own_agency(), routes.json(UploadedMessage).sha256, origin)
+    response = ordered(submission(found))
+    response.headers["Location"] = f"/submissions/{found.id}"
     return response
 
 
 @routes.get("/submissions/{submission_id}", allow={"officer", "system"})
-def see_submission(submission_id: str) -> Response:
+def see_submission(submission_id: str) -> Answer[SubmissionStatus]:
     """Where an uploaded message stands: waiting, accepted (`seen`) or refused (its `problem`)."""
-    submission = submissions().get(submission_id)
-    if submission is None or submission.agency != _own_agency():
+    found = submissions().get(submission_id)
+    if found is None or found.agency != _own_agency():
         raise SubmissionUnknown
-    return ok(submission.model_dump(mode="json", exclude={"agency"}))
+    return ok(submission(found))
 
 
 @routes.get("/documents", allow={"officer", "system", "auditor"})
-def list_sent() -> Response:
+def list_sent() -> Answer[Page[SentDocument]]:
     """The documents an agency sent.
 
     Filters: `receiver`, `status` (anyone's), `overdue` (`true`: not received in time by somebody),
@@ -179,21 +214,21 @@ def list_sent() -> Response:
     query = routes.query()
     receiver = canonical(query["receiver"]) if "receiver" in query else None
     status = query.get("status")
-    overdue = query.get("overdue") == "true"
+    overdue, within = query.get("overdue") == "true", _within(query)
 
     def keep(item: dict[str, Any]) -> bool:
         return (
             (receiver is None or receiver in item["receivers"])
             and (status is None or status in item["statuses"].values())
             and (not overdue or bool(item["overdue"]))
-            and _within(item, query)
+            and within(item)
         )
 
     return _list(which_documents_did_my_agency_send.answer, keep)
 
 
 @routes.get("/copies", allow={"officer", "system", "auditor"})
-def list_received() -> Response:
+def list_received() -> Answer[Page[ReceivedDocument]]:
     """The copies that came to an agency.
 
     Filters: `sender`, `status`, `overdue` (`true`: waits to be received, and is late), `from`,
@@ -202,44 +237,25 @@ def list_received() -> Response:
     query = routes.query()
     sender = canonical(query["sender"]) if "sender" in query else None
     status = query.get("status")
-    overdue = query.get("overdue") == "true"
+    overdue, within = query.get("overdue") == "true", _within(query)
 
     def keep(item: dict[str, Any]) -> bool:
         return (
             (sender is None or sender == item["sender"])
             and (status is None or status == item["status"])
             and (not overdue or item["overdue"])
-            and _within(item, query)
+            and within(item)
         )
 
     return _list(which_documents_came_to_my_agency.answer, keep)
 
 
 @routes.get("/documents/{document_id}", allow={"officer", "system", "auditor"})
-def see_document(document_id: str) -> Response:
+def see_document(document_id: str) -> Answer[ExchangedDocument]:
     """One document as it stands now: its sender's words, its receivers, its files by link."""
     state, version = _standing(document_id)
-    event = state.now
-    assert event is not None
-    linked = [attachment.model_dump() | files.link(attachment) for attachment in event.attachments]
     own = routes.caller().agency
-    seen = _seen_by(own, state)
-    sees_all = event.sender.code in seen
-    revoked = [code for code in state.revoked if sees_all or code in seen]
-    later = [
-        {"document": each.by, "reference": each.by_reference, "receivers": list(each.receivers)}
-        for each in state.replaced
-        if sees_all or not {own, *seen}.isdisjoint(each.receivers)
-    ]
-    shown = {
-        "staff": open_staff(event.staff),
-        "attachments": linked,
-        "revoked": revoked,
-        "replaced_by": later,
-    }
-    return ok(
-        document_data(event, state.edition, None if sees_all else own) | shown, version=version
-    )
+    return ok(exchanged(state, own, _seen_by(own, state)), version=version)
 
 
 @routes.get("/documents/{document_id}/original", allow={"officer", "system", "auditor"})
@@ -266,7 +282,7 @@ def see_original(document_id: str) -> Response:
 
 
 @routes.get("/documents/{document_id}/conversation", allow={"officer", "system", "auditor"})
-def see_conversation(document_id: str) -> Response:
+def see_conversation(document_id: str) -> Answer[Conversation]:
     """What a document answers and what answers it, as far as the caller has a part in those.
 
     Answers come from a view and may be a moment behind. At most `MAX_LIMIT` each way.
@@ -284,7 +300,7 @@ def see_conversation(document_id: str) -> Response:
 
 
 @routes.post("/documents/{document_id}/revocations", allow={"officer", "system"})
-def revoke_document(document_id: str) -> Response:
+def revoke_document(document_id: str) -> Answer[Receipt]:
     """Order a document back from all its receivers, or some. 202; by its sender only."""
     origin, asked = routes.origin(), routes.json(Revocation)
     _document(document_id)
@@ -292,7 +308,7 @@ def revoke_document(document_id: str) -> Response:
 
 
 @routes.post("/documents/{document_id}/amendments", allow={"officer", "system"})
-def amend_document(document_id: str) -> Response:
+def amend_document(document_id: str) -> Answer[Receipt]:
     """Change a document, or add or drop receivers. 202; by its sender only."""
     origin, asked = routes.origin(), routes.json(Amendment)
     _document(document_id)
@@ -300,7 +316,7 @@ def amend_document(document_id: str) -> Response:
 
 
 @routes.post("/documents/{document_id}/relays", allow={"officer", "system"})
-def relay_document(document_id: str) -> Response:
+def relay_document(document_id: str) -> Answer[Receipt]:
     """Pass a document that came to the agency on to units below it. 202.
 
     Their statuses go to the document's first sender.
@@ -311,46 +327,30 @@ def relay_document(document_id: str) -> Response:
 
 
 @routes.get("/documents/{document_id}/copies", allow={"officer", "system", "auditor"})
-def list_copies(document_id: str) -> Response:
+def list_copies(document_id: str) -> Answer[Page[Whereabouts]]:
     """Where the document is: its sender sees every receiver's statuses, a receiver its own."""
     state, _ = _standing(document_id)
-    page, seen = page_request(routes.query()), _seen_by(routes.caller().agency, state)
+    seen = _seen_by(routes.caller().agency, state)
     assert state.now is not None
     # The sender also sees those who were dropped.
     sees_all = state.now.sender.code in seen
-    found = runtime.views().page(
+    return page_of(
         where_is_my_document.answer,
+        page_request(routes.query()),
         by=document_id,
-        limit=page.limit,
-        cursor=page.cursor,
-        seen=page.seen,
         keep=None if sees_all else lambda item: item["receiver"] in seen,
     )
-    return listing(found.items, found.next, found.as_of, stale=found.stale)
 
 
 @routes.get("/documents/{document_id}/copies/{receiver}", allow={"officer", "system", "auditor"})
-def see_copy(document_id: str, receiver: str) -> Response:
+def see_copy(document_id: str, receiver: str) -> Answer[DocumentCopy]:
     """One receiver's copy, folded from its stream: always current."""
     state, version = _copy(document_id, canonical(receiver))
-    assert state.opening is not None
-    data = state.opening.model_dump() | {
-        "status": state.status,
-        "code": "13" if state.recall == "asked" else CODES.get(state.status, ""),
-        "recall": state.recall,
-        "change": state.change,
-        "undelivered": state.undelivered
-        and state.undelivered.model_dump(mode="json", include={"undelivered", "reason", "at"}),
-        "arrival_number": state.arrival and state.arrival[0],
-        "arrival_year": state.arrival and state.arrival[1],
-        "due_at": state.due_at.isoformat() if state.due_at else None,
-        "overdue": state.overdue and state.status == "arrived",
-    }
-    return ok(data, version=version)
+    return ok(copied(state), version=version)
 
 
 @routes.post("/documents/{document_id}/copies/{receiver}/statuses", allow={"officer", "system"})
-def report_status(document_id: str, receiver: str) -> Response:
+def report_status(document_id: str, receiver: str) -> Answer[Receipt]:
     """Report a processing status: 01-06, 15, 16 by the receiver, 13 by the sender. 202."""
     origin, asked = routes.origin(), routes.json(StatusReport)
     return accepted(report(asked, document_id, canonical(receiver), _own_agency(), origin))
@@ -360,7 +360,7 @@ def report_status(document_id: str, receiver: str) -> Response:
     "/documents/{document_id}/copies/{receiver}/messages",
     allow={"officer", "system", "auditor", "administrator"},
 )
-def list_messages(document_id: str, receiver: str) -> Response:
+def list_messages(document_id: str, receiver: str) -> Answer[CopyMessages]:
     """Every message the axis sent about one copy, with each attempt to deliver it."""
     receiver = canonical(receiver)
     _copy(document_id, receiver)
@@ -369,40 +369,46 @@ def list_messages(document_id: str, receiver: str) -> Response:
         *store.load(f"document-{document_id}"),
         *store.load(f"copy-{copy_id(document_id, receiver)}"),
     ]
-    messages = []
+    messages: list[CopyMessage] = []
     for commit in commits:
         for index, type_, notice in routing.notices(commit):
             if commit.stream.startswith("copy-") or notice.agency == receiver:
                 id_ = message_id(commit.stream, commit.number, index, notice.agency)
-                told = {"id": id_, "type": type_, "to": notice.agency, "about": commit.seen}
-                messages.append(told | {"attempts": _attempts(id_)})
+                messages.append(
+                    {
+                        "id": id_,
+                        "type": type_,
+                        "to": notice.agency,
+                        "about": commit.seen,
+                        "attempts": attempts(id_),
+                    }
+                )
     return ok({"items": messages})
 
 
 @routes.get(
     "/messages/{message_id}/attempts", allow={"officer", "system", "auditor", "administrator"}
 )
-def list_attempts(message_id: str) -> Response:
+def list_attempts(message_id: str) -> Answer[TrackedMessage]:
     """One message of the outbox and each attempt to deliver it, first to last."""
     message = runtime.outbox().find(message_id)
     if message is None or not _concerns(message):
         raise MessageUnknown
-    shown = message.model_dump(exclude={"position"})
-    return ok(shown | {"position": message.position, "attempts": _attempts(message_id)})
+    return ok(TrackedMessage(**dict(message), attempts=attempts(message_id)))
 
 
 @routes.get("/documents/{document_id}/attachments/{sha256}", allow={"officer", "system", "auditor"})
-def fetch_attachment(document_id: str, sha256: str) -> Response:
+def fetch_attachment(document_id: str, sha256: str) -> Answer[files.LinkedAttachment]:
     """A short-lived link to one of the document's files."""
     event, _ = _document(document_id)
     for attachment in event.attachments:
         if attachment.sha256 == sha256:
-            return ok(attachment.model_dump() | files.link(attachment))
+            return ok(files.link(attachment))
     raise DocumentUnknown("The document has no such attachment", field="sha256")
 
 
 @routes.post("/webhooks/{agency}", allow=SIGNED, takes=XML | EVENTS)
-def receive_webhook(agency: str) -> Response:
+def receive_webhook(agency: str) -> Answer[DocumentReceipt] | Answer[Receipt]:
     """A signed message from an agency's system: a status as CloudEvent, or anything in edXML.
 
     Standard Webhooks headers; `webhook-id` is the idempotency key. 401 when the signature or the
@@ -420,8 +426,24 @@ def receive_webhook(agency: str) -> Response:
     return accepted(report(status, id_, receiver, code, origin, claim=True))
 
 
+class WebhookKey(TypedDict):
+    """A public key (Ed25519) as RFC 8037 writes it: `x` in unpadded base64url."""
+
+    kty: Literal["OKP"]
+    crv: Literal["Ed25519"]
+    use: Literal["sig"]
+    kid: str
+    x: str
+
+
+class WebhookKeys(TypedDict):
+    """The keys that verify our webhooks."""
+
+    keys: list[WebhookKey]
+
+
 @routes.get("/webhook-keys", allow=PUBLIC)
-def see_webhook_keys() -> Response:
+def see_webhook_keys() -> Answer[WebhookKeys]:
     """The keys that verify our webhooks (Ed25519, RFC 8037 JWK)."""
     public = b64url(runtime.signing_public_key())
     return ok({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": "1", "x": public}]})
@@ -433,7 +455,7 @@ def _own_agency() -> str:
     return agency
 
 
-def _take_edxml(agency: str, origin: Origin) -> Response:
+def _take_edxml(agency: str, origin: Origin) -> Answer[DocumentReceipt] | Answer[Receipt]:
     with files.Carried() as carried:
         message = parse(carried.record(BytesIO(routes.body())), carried.keep)
         if isinstance(message, StatusMessage):
@@ -442,11 +464,11 @@ def _take_edxml(agency: str, origin: Origin) -> Response:
         return _sent(done, id_) if new else accepted(done)
 
 
-def _sent(done: Done, id_: str) -> Response:
+def _sent(done: Done, id_: str) -> Answer[DocumentReceipt]:
     """The receipt of a new document, with what was odd about it."""
     said = done.commit.data()[0] if done.commit else {}
     more = {"warnings": said["warnings"]} if said.get("warnings") else {}
-    return created(done, f"/documents/{id_}", **more)
+    return created(done, f"/documents/{id_}", document=id_, **more)
 
 
 def _document(id_: str) -> tuple[DocumentSent, int]:
@@ -460,7 +482,7 @@ def _document(id_: str) -> tuple[DocumentSent, int]:
     return state.now, version
 
 
-def _summaries(ids: Iterable[str]) -> list[dict[str, Any]]:
+def _summaries(ids: Iterable[str]) -> list[DocumentSummary]:
     """Those documents that the caller has a part in, in few words."""
     found = []
     for id_ in ids:
@@ -468,15 +490,7 @@ def _summaries(ids: Iterable[str]) -> list[dict[str, Any]]:
             event, _ = _document(id_)
         except DocumentUnknown:
             continue
-        found.append(
-            {
-                "document": id_,
-                "reference": event.official.reference,
-                "subject": event.official.subject,
-                "sender": event.sender.code,
-                "sent_at": event.at.isoformat(),
-            }
-        )
+        found.append(summary(event))
     return found
 
 
@@ -527,7 +541,7 @@ def _copy(id_: str, receiver: str) -> tuple[Copy, int]:
     return state, len(commits)
 
 
-def _list(question: Any, keep: Any) -> Response:
+def _list(question: Projection[Any], keep: Callable[[dict[str, Any]], bool]) -> Answer[Page[Any]]:
     query, page = routes.query(), page_request(routes.query())
     own, asked = routes.caller().agency, query.get("agency")
     agency = canonical(asked) if asked else own
@@ -544,14 +558,16 @@ class InvalidDay(Invalid):
     code = "invalid-day"
 
 
-def _within(item: dict[str, Any], query: dict[str, str]) -> bool:
-    """Whether the row was sent in [`from`, `to`] and has `q` in its subject or reference."""
-    day = item["sent_at"][:10]
+def _within(query: dict[str, str]) -> Callable[[dict[str, Any]], bool]:
+    """Whether a row was sent in [`from`, `to`] and has `q` in its subject or reference."""
+    first, last = _day(query, "from", "0000"), _day(query, "to", "9999")
     words = query.get("q", "").casefold()
-    return (
-        _day(query, "from", "0000") <= day <= _day(query, "to", "9999")
-        and words in f"{item['subject']}\n{item['reference']}".casefold()
-    )
+
+    def within(item: dict[str, Any]) -> bool:
+        said = f"{item['subject']}\n{item['reference']}".casefold()
+        return first <= item["sent_at"][:10] <= last and words in said
+
+    return within
 
 
 def _day(query: dict[str, str], name: str, default: str) -> str:
@@ -561,13 +577,6 @@ def _day(query: dict[str, str], name: str, default: str) -> str:
         return date.fromisoformat(query[name]).isoformat()
     except ValueError:
         raise InvalidDay(field=name) from None
-
-
-def _attempts(message: str) -> list[dict[str, Any]]:
-    return [
-        {"attempt": number, **attempt.model_dump(mode="json")}
-        for number, attempt in enumerate(runtime.attempts().of(message), start=1)
-    ]
 
 
 def _concerns(message: Message) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from chalicelib import runtime
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.dossiers.configured import terms
 from chalicelib.contexts.dossiers.domain.commands import (
     AnyDossierCommand,
@@ -15,7 +16,6 @@ from chalicelib.contexts.dossiers.domain.refusals import (
     NotYourStep,
 )
 from chalicelib.contexts.dossiers.filing import desk_of, person
-from chalicelib.contexts.dossiers.register import Register
 from chalicelib.contexts.dossiers.shown import Standing, standing
 from chalicelib.handle import Done, handle
 from chalicelib.http.identity import Caller
@@ -60,8 +60,7 @@ def carry_out(wish: C, how: Callable[[C], Done] = decided) -> Done:
         agency = getattr(wish, "agency", "")
         register = Register(wish.at)
         for before in sorted(standing(wish.dossier).holders - {agency}):
-            heir = register.heir(before)
-            if heir and heir.code == agency:
+            if register.acts_for(agency, before):
                 acting: Any = wish.model_copy(update={"agency": before})
                 return how(acting)
         raise
@@ -83,7 +82,6 @@ def seen_by(caller: Caller, dossier_id: str) -> Standing:
         return found
     if desk not in found.holders:
         register = Register(runtime.now())
-        heirs = (register.heir(code) for code in found.holders)
-        if desk not in {heir.code for heir in heirs if heir}:
+        if not any(register.acts_for(desk, code) for code in found.holders):
             raise DossierUnknown
     return found

@@ -1,9 +1,9 @@
 """What callers say of dossiers: the fields of requests, with their bounds. Never a command."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field, model_validator
 
 from chalicelib.agency_code import CanonicalCode
 from chalicelib.contexts.dossiers.domain.events import (
@@ -19,6 +19,7 @@ from chalicelib.contexts.dossiers.domain.events import (
 )
 from chalicelib.contexts.dossiers.domain.procedure import MAX_PARTS, Code
 from chalicelib.kernel import Value
+from chalicelib.working_time import Moment
 
 MAX_NOTE = 2_000
 """Characters of a reason, a question, an address."""
@@ -67,6 +68,13 @@ class NewContact(Value):
     address: Note = ""
     webhook: Note = ""
     notify: Literal["none", "email", "sms", "webhook"] = "none"
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        address = {"email": self.email, "sms": self.phone, "webhook": self.webhook}
+        if not address.get(self.notify, "none"):
+            raise ValueError(f"To be told by {self.notify} needs an address for it")
+        return self
 
 
 class NewAnswers(Value):
@@ -127,7 +135,7 @@ class SupplementRequest(Value):
 
     components: tuple[Name, ...] = Field(default=(), max_length=MAX_PARTS)
     reason: Line
-    until: AwareDatetime | None = None
+    until: Moment | None = None
 
 
 class Forwarding(Value):

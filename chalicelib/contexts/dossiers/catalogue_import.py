@@ -7,12 +7,13 @@ does nothing new, as each row's command is the same.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from chalicelib import files, runtime
 from chalicelib.contexts.dossiers import publishing
@@ -38,7 +39,7 @@ from chalicelib.contexts.dossiers.tables import (
     rows,
 )
 from chalicelib.handle import Done, IdempotencyKeyReused
-from chalicelib.http.problems import FieldError
+from chalicelib.http.problems import FieldError, Problem
 from chalicelib.http.resource import faults
 from chalicelib.kernel import Invalid, NotFound, Origin, Refused, Value
 from chalicelib.projector.table import InvalidCursor
@@ -92,8 +93,38 @@ class RefusedRow(Value):
     errors: tuple[FieldError, ...] = ()
 
 
+class RefusedRows(TypedDict):
+    """Rows that were not entered, in their order; `next` leads to more, if there are any."""
+
+    items: list[RefusedRow]
+    next: str | None
+
+
 class _Refused(Value):
     rows: list[RefusedRow]
+
+
+Status = Literal["waiting", "running", "finished", "refused"]
+
+
+class CatalogueImport(TypedDict):
+    """How far an import is: `done` of its `rows` (None: not counted yet), and what became of them.
+
+    `problem` says why the table could not be read.
+    """
+
+    id: str
+    sha256: str
+    format: Format
+    status: Status
+    rows: int | None
+    done: int
+    entered: int
+    unchanged: int
+    refused: int
+    problem: Problem | None
+    received_at: datetime
+    moved_at: datetime
 
 
 class Import(Value):
@@ -106,20 +137,33 @@ class Import(Value):
     digest: str
     sha256: str
     format: Format
-    status: Literal["waiting", "running", "finished", "refused"] = "waiting"
+    status: Status = "waiting"
     rows: int | None = None
     done: int = 0
     entered: int = 0
     unchanged: int = 0
     refused: int = 0
     faulty: tuple[int, ...] = ()
-    problem: dict[str, Any] | None = None
+    problem: Problem | None = None
     received_at: AwareDatetime
     moved_at: AwareDatetime
 
-    def shown(self) -> dict[str, Any]:
+    def shown(self) -> CatalogueImport:
         """What its sender may know of it."""
-        return self.model_dump(mode="json", exclude={"digest", "faulty"})
+        return {
+            "id": self.id,
+            "sha256": self.sha256,
+            "format": self.format,
+            "status": self.status,
+            "rows": self.rows,
+            "done": self.done,
+            "entered": self.entered,
+            "unchanged": self.unchanged,
+            "refused": self.refused,
+            "problem": self.problem,
+            "received_at": self.received_at,
+            "moved_at": self.moved_at,
+        }
 
 
 class Job(Value):
@@ -190,10 +234,8 @@ def find(id_: str) -> Import:
     raise ImportUnknown(field="import_id")
 
 
-def refused_rows(
-    id_: str, limit: int, cursor: str | None
-) -> tuple[list[dict[str, Any]], str | None]:
-    """A page of the rows that were refused so far, and the cursor behind it.
+def refused_rows(id_: str, limit: int, cursor: str | None) -> RefusedRows:
+    """A page of the rows that were refused so far.
 
     Raises:
         ImportUnknown, InvalidCursor: see there.
@@ -209,7 +251,7 @@ def refused_rows(
         if len(page) > limit:
             break
     next_ = str(page[limit - 1].row) if len(page) > limit else None
-    return [one.model_dump(mode="json") for one in page[:limit]], next_
+    return {"items": page[:limit], "next": next_}
 
 
 def submit_table(data: bytes, kind: Format, origin: Origin) -> Import:
@@ -269,9 +311,7 @@ def _ring(job: Job) -> None:
 # --- The worker's part ----------------------------------------------------------------------------
 
 
-def run(
-    job: Job, problem_of: Callable[[Refused], dict[str, Any]], over: Callable[[], bool]
-) -> None:
+def run(job: Job, problem_of: Callable[[Refused], Problem], over: Callable[[], bool]) -> None:
     """Enter the rows that are not done yet; when the time is `over`, ask for another turn."""
     found = imports().get(job.catalogue)
     if found is None or found.status in {"finished", "refused"}:
@@ -345,7 +385,7 @@ def _enter(job: Job, row: Row) -> Done | RefusedRow:
         errors = tuple(_named(one) for one in faults(error)[:MAX_FAULTS])
         first = errors[0]
         return RefusedRow(
-            **about, code=Invalid.code, reason=first.message, field=first.field, errors=errors
+            **about, code=Invalid.code, reason=first["message"], field=first["field"], errors=errors
         )
     except Refused as refusal:
         return RefusedRow(
@@ -359,8 +399,8 @@ def _enter(job: Job, row: Row) -> Done | RefusedRow:
 
 def _named(fault: FieldError) -> FieldError:
     """The fault without the row's action, which the union of wishes puts before its fields."""
-    _, _, field = fault.field.removeprefix("/").partition("/")
-    return FieldError(f"/{field}" if field else "/action", fault.message)
+    _, _, field = fault["field"].removeprefix("/").partition("/")
+    return {"field": f"/{field}" if field else "/action", "message": fault["message"]}
 
 
 def _origin(job: Job, row: Row) -> Origin:

@@ -1,6 +1,8 @@
 """Papers that are digitised once and used again, over HTTP."""
 
-from chalice.app import Response
+from datetime import date
+
+from typing_extensions import TypedDict
 
 from chalicelib import files, runtime
 from chalicelib.contexts.dossiers import codes, filing
@@ -14,15 +16,36 @@ from chalicelib.contexts.dossiers.domain.component import (
 )
 from chalicelib.contexts.dossiers.domain.events import FileRef
 from chalicelib.handle import handle
-from chalicelib.http.resource import Resource, accepted, created, ok
+from chalicelib.http.resource import Answer, Receipt, Resource, accepted, created, ok
 from chalicelib.privacy.opened import note
 from chalicelib.working_time import HANOI
 
 routes = Resource(__name__)
 
 
+class ComponentReceipt(Receipt):
+    """What keeping a digitised paper led to: its id `component`, by which it is used again."""
+
+    component: str
+
+
+class DigitisedComponent(TypedDict):
+    """A paper that `agency` digitised, and the dossiers it was used in; `usable` today.
+
+    `expires_on` is the first day on which it no longer proves anything, None if none is known.
+    """
+
+    component: str
+    code: str
+    agency: str
+    expires_on: date | None
+    usable: bool
+    used_in: tuple[str, ...]
+    file: files.FileLink
+
+
 @routes.post("/dossiers/{dossier_id}/digitised-components", allow={"officer", "system"})
-def digitise_component(dossier_id: str) -> Response:
+def digitise_component(dossier_id: str) -> Answer[ComponentReceipt]:
     """Keep a paper of the dossier's applicant, digitised, for their later dossiers. 201."""
     asked, origin, caller = routes.json(Digitised), routes.origin(), routes.caller()
     found, desk = seen_by(caller, dossier_id), filing.desk_of(caller)
@@ -43,7 +66,7 @@ def digitise_component(dossier_id: str) -> Response:
 
 
 @routes.get("/components/{component_id}", allow={"citizen", "officer", "system"})
-def see_component(component_id: str) -> Response:
+def see_component(component_id: str) -> Answer[DigitisedComponent]:
     """A digitised paper with a link to its file: for its owner, and who digitised it."""
     paper, caller = filing.kept(component_id), routes.caller()
     said = paper.digitised
@@ -52,17 +75,21 @@ def see_component(component_id: str) -> Response:
         raise ComponentNotKept
     note(said.subject)
     day = runtime.now().astimezone(HANOI).date()
-    data = said.model_dump(mode="json", include={"component", "code", "agency", "expires_on"})
-    link = files.link(said.file, filing.folder(said.subject), said.code)
     return ok(
-        data
-        | {"usable": paper.usable_on(day), "used_in": list(paper.reused)}
-        | {"file": said.file.model_dump() | link}
+        {
+            "component": said.component,
+            "code": said.code,
+            "agency": said.agency,
+            "expires_on": said.expires_on,
+            "usable": paper.usable_on(day),
+            "used_in": paper.reused,
+            "file": files.file_link(said.file, filing.folder(said.subject), said.code),
+        }
     )
 
 
 @routes.put("/components/{component_id}/withdrawal", allow={"citizen", "officer", "system"})
-def withdraw_component(component_id: str) -> Response:
+def withdraw_component(component_id: str) -> Answer[Receipt]:
     """Have a digitised paper used no more: by its owner, or who digitised it. 202."""
     caller = routes.caller()
     command = WithdrawComponent(

@@ -1,13 +1,13 @@
 """How other agencies are asked about a dossier: by a document on the axis, named in advance."""
 
 from chalicelib import runtime
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.documents.domain.events import document_id
 from chalicelib.contexts.dossiers import codes
 from chalicelib.contexts.dossiers.acting import command
 from chalicelib.contexts.dossiers.asked import Consultation
 from chalicelib.contexts.dossiers.domain.commands import ConsultAgencies
 from chalicelib.contexts.dossiers.filing import desk_of
-from chalicelib.contexts.dossiers.register import Register
 from chalicelib.http.resource import Resource
 from chalicelib.kernel import Conflict, Invalid
 from chalicelib.secrecy import marks_a_secret

@@ -87,6 +87,7 @@ def file_dossier(asked: NewDossier, caller: Caller, origin: Origin) -> Filed:
 
     Raises:
         Refused: see `dossier.decide`, `files.check_arrived`; ReceiverNeeded, ComponentTooLarge.
+        Invalid: an applicant names an account.
     """
     id_ = codes.new_id("dossier", origin)
     word = codes.check_word(id_)
@@ -94,6 +95,8 @@ def file_dossier(asked: NewDossier, caller: Caller, origin: Origin) -> Filed:
     receiver = asked.receiver or desk
     if not receiver:
         raise ReceiverNeeded(field="receiver")
+    if asked.account and not desk:
+        raise Invalid("Applicants file for themselves", field="account")
     subject = _subject(asked, caller, id_)
     handed, held = _handed(asked.components, origin)
     on = origin.at.astimezone(HANOI).date()
@@ -128,8 +131,8 @@ def file_dossier(asked: NewDossier, caller: Caller, origin: Origin) -> Filed:
             code = codes.dossier_code(receiver, origin.at)
             command = command.model_copy(update={"code": code})
         done = handle(runtime.event_store(), dossier, id_, command)
-    said = done.commit.data()[0] if done.commit else {}
-    return Filed(done, id_, said["code"], word)
+    assert done.commit
+    return Filed(done, id_, done.commit.data()[0]["code"], word)
 
 
 def supplement(

@@ -44,11 +44,11 @@ def compose(message: Message, commit: Commit, event: AnyDossierEvent, _address: 
 
 def _read(events: list[AnyDossierEvent]) -> Opened:
     about = personal(events)
-    said: dict[str, Any] = {"reasons": [opened(one) or "" for one in about.pop("reasons")]}
+    said: dict[str, Any] = {"reasons": tuple(opened(one) or "" for one in about.pop("reasons"))}
     for name, [one] in about.items():
         if value := opened(one):
             said[name] = value
-    return Opened.model_validate(said)
+    return Opened(**said)
 
 
 def _json(envelope: dict[str, Any]) -> bytes:

@@ -2,15 +2,23 @@
 
 from datetime import date
 from heapq import nsmallest
-from typing import Any
+from typing import Any, Literal
 
-from chalice.app import Response
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
 from chalicelib.contexts.dossiers.catalogue import catalogue
+from chalicelib.contexts.dossiers.domain.events import (
+    ApplicantKind,
+    ComponentRule,
+    Fee,
+    Level,
+    Link,
+    WorkingLimit,
+)
 from chalicelib.contexts.dossiers.domain.procedure import ProcedureUnknown
 from chalicelib.contexts.dossiers.projections import (
     what_is_an_agency_called,
@@ -20,7 +28,7 @@ from chalicelib.contexts.dossiers.projections import (
 from chalicelib.contexts.dossiers.publishing import check_code, the_procedure
 from chalicelib.contexts.dossiers.search import Found, Rank, rank, sought
 from chalicelib.http.paging import page_request
-from chalicelib.http.resource import PUBLIC, Resource, ok
+from chalicelib.http.resource import PUBLIC, Answer, Resource, ok
 from chalicelib.projector.table import EXAMINED, InvalidCursor
 from chalicelib.text import b64url, from_b64url
 from chalicelib.working_time import HANOI
@@ -32,8 +40,100 @@ FRESH_S = 60
 _RANK: TypeAdapter[Rank] = TypeAdapter(Rank)
 
 
+class ProcedureSummary(TypedDict):
+    """What a list says of a procedure, in the version that is in force."""
+
+    code: str
+    number: int
+    effective_on: date
+    name: str
+    field: str
+    field_name: str
+    level: Level
+    limit: WorkingLimit
+    applicants: tuple[ApplicantKind, ...]
+    life_events: tuple[str, ...]
+
+
+class ProceduresFound(TypedDict):
+    """Procedures that fit what was looked for, the best first; `next` leads to more, if any."""
+
+    items: list[ProcedureSummary]
+    next: str | None
+
+
+class OfferingAgency(TypedDict):
+    """An agency that takes dossiers for a procedure, `online` too; `until`: the first day not."""
+
+    agency: str
+    name: str
+    online: bool
+    until: date | None
+
+
+class OfferingAgencies(TypedDict):
+    """The agencies that take dossiers for a procedure, by code; `next` leads to more, if any."""
+
+    items: list[OfferingAgency]
+    next: str | None
+
+
+class PublicProcedure(TypedDict):
+    """All that an applicant asks about a procedure, in its version `number`.
+
+    `changes_on` is the first day of the version after it, `ends_on` the first without the
+    procedure, None where none is known; `repealed_by` is the decision.
+    """
+
+    code: str
+    status: Literal["in_force", "announced", "repealed"]
+    number: int
+    name: str
+    field: str
+    field_name: str
+    level: Level
+    old_level: int | None
+    limit: WorkingLimit
+    components: tuple[ComponentRule, ...]
+    fees: tuple[Fee, ...]
+    applicants: tuple[ApplicantKind, ...]
+    results: tuple[str, ...]
+    life_events: tuple[str, ...]
+    forms: tuple[Link, ...]
+    legal_basis: tuple[str, ...]
+    decision: str
+    effective_on: date
+    changes_on: date | None
+    ends_on: date | None
+    repealed_by: str | None
+    offered_by: OfferingAgencies
+
+
+class FieldSummary(TypedDict):
+    """A field, and how many procedures there are in it."""
+
+    field: str
+    name: str
+    procedures: int
+
+
+class LifeEventSummary(TypedDict):
+    """A life event, and how many procedures belong to it."""
+
+    life_event: str
+    procedures: int
+
+
+class CatalogueSummary(TypedDict):
+    """How many procedures there are, in all, by field and by life event."""
+
+    procedures: int
+    fields: list[FieldSummary]
+    life_events: list[LifeEventSummary]
+
+
 @routes.get("/public/procedures", allow=PUBLIC, fresh_s=FRESH_S)
-def look_up_procedures() -> Response:
+def look_up_procedures() -> Answer[ProceduresFound]:
     """The procedures that can be filed today, those that fit best first.
 
     Query: `q` (words of the name, the field or the code, marks and capitals or not; the last one
@@ -60,7 +160,7 @@ def look_up_procedures() -> Response:
 
 
 @routes.get("/public/procedures/{code}", allow=PUBLIC, fresh_s=FRESH_S)
-def show_procedure(code: str) -> Response:
+def show_procedure(code: str) -> Answer[PublicProcedure]:
     """One procedure: its components, fees, time, forms, and the first agencies that offer it.
 
     `status` is `in_force`, `announced` (its first version is still to come) or `repealed`.
@@ -70,18 +170,32 @@ def show_procedure(code: str) -> Response:
         raise ProcedureUnknown(field="code")
     today = _today()
     in_force = state.number_on(today)
-    status = "in_force" if in_force else "repealed" if state.ended_on(today) else "announced"
-    number = in_force or (len(state.versions) if status == "repealed" else 1)
-    terms = state.versions[number - 1].model_dump(mode="json", exclude={"steps"})
+    over = state.ended_on(today)
+    number = in_force or (len(state.versions) if over else 1)
+    terms = state.versions[number - 1]
     following = state.versions[number].effective_on if number < len(state.versions) else None
     repealed = state.repealed
     return ok(
         {
             "code": code,
-            "status": status,
+            "status": "in_force" if in_force else "repealed" if over else "announced",
             "number": number,
-            **terms,
-            "changes_on": following if status == "in_force" else None,
+            "name": terms.name,
+            "field": terms.field,
+            "field_name": terms.field_name,
+            "level": terms.level,
+            "old_level": terms.old_level,
+            "limit": terms.limit,
+            "components": terms.components,
+            "fees": terms.fees,
+            "applicants": terms.applicants,
+            "results": terms.results,
+            "life_events": terms.life_events,
+            "forms": terms.forms,
+            "legal_basis": terms.legal_basis,
+            "decision": terms.decision,
+            "effective_on": terms.effective_on,
+            "changes_on": following if in_force else None,
             "ends_on": repealed.effective_on if repealed else None,
             "repealed_by": repealed.decision if repealed else None,
             "offered_by": _offering(code, today, page_request(None).limit, None),
@@ -90,7 +204,7 @@ def show_procedure(code: str) -> Response:
 
 
 @routes.get("/public/procedures/{code}/agencies", allow=PUBLIC, fresh_s=FRESH_S)
-def list_offering_agencies(code: str) -> Response:
+def list_offering_agencies(code: str) -> Answer[OfferingAgencies]:
     """The agencies that take dossiers for a procedure today, by code. Query: `limit`, `cursor`."""
     check_code(code)
     asked = page_request(routes.query())
@@ -98,22 +212,24 @@ def list_offering_agencies(code: str) -> Response:
 
 
 @routes.get("/public/catalogue", allow=PUBLIC, fresh_s=FRESH_S)
-def show_catalogue() -> Response:
+def show_catalogue() -> Answer[CatalogueSummary]:
     """The fields and the life events there are today, with the number of procedures in each."""
-    fields: dict[str, dict[str, Any]] = {}
+    fields: dict[str, FieldSummary] = {}
     events: dict[str, int] = {}
     count = 0
     for one in catalogue().on(_today()):
         count += 1
         version = one.version
-        named = fields.setdefault(version.field, {"field": version.field, "procedures": 0})
-        named |= {"name": version.field_name, "procedures": named["procedures"] + 1}
+        field = fields.setdefault(
+            version.field, {"field": version.field, "name": version.field_name, "procedures": 0}
+        )
+        field["procedures"] += 1
         for event in version.life_events:
             events[event] = events.get(event, 0) + 1
     return ok(
         {
             "procedures": count,
-            "fields": [fields[field] for field in sorted(fields)],
+            "fields": [fields[code] for code in sorted(fields)],
             "life_events": [
                 {"life_event": event, "procedures": events[event]} for event in sorted(events)
             ],
@@ -125,8 +241,20 @@ def _today() -> date:
     return runtime.now().astimezone(HANOI).date()
 
 
-def _item(one: Found) -> dict[str, Any]:
-    return {"code": one.code, **one.version.model_dump(mode="json")}
+def _item(one: Found) -> ProcedureSummary:
+    version = one.version
+    return {
+        "code": one.code,
+        "number": version.number,
+        "effective_on": version.effective_on,
+        "name": version.name,
+        "field": version.field,
+        "field_name": version.field_name,
+        "level": version.level,
+        "limit": version.limit,
+        "applicants": version.applicants,
+        "life_events": version.life_events,
+    }
 
 
 def _offered_by(agency: str, day: date) -> set[str]:
@@ -145,7 +273,7 @@ def _offered_by(agency: str, day: date) -> set[str]:
             return offered
 
 
-def _offering(code: str, day: date, limit: int, cursor: str | None) -> dict[str, Any]:
+def _offering(code: str, day: date, limit: int, cursor: str | None) -> OfferingAgencies:
     page = runtime.views().page(
         which_agencies_offer_a_procedure.answer,
         by=code,
@@ -155,7 +283,7 @@ def _offering(code: str, day: date, limit: int, cursor: str | None) -> dict[str,
     )
     agencies = [row["agency"] for row in page.items]
     names = _names(agencies)
-    items = [
+    items: list[OfferingAgency] = [
         {
             "agency": row["agency"],
             "name": names.get(row["agency"], ""),

@@ -5,6 +5,7 @@ from datetime import date, datetime, time
 from pydantic import TypeAdapter, ValidationError
 
 from chalicelib import runtime
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.dossiers.domain.offer import (
     CeaseOffering,
     OfferProcedure,
@@ -20,7 +21,6 @@ from chalicelib.contexts.dossiers.domain.procedure import (
     PublishProcedure,
     procedure,
 )
-from chalicelib.contexts.dossiers.register import Register
 from chalicelib.handle import Done, fold, handle
 from chalicelib.kernel import Invalid, Origin
 from chalicelib.working_time import HANOI

@@ -6,22 +6,23 @@ from hmac import compare_digest
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from chalice.app import Response
 from pydantic import Field, StringConstraints
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.dossiers import codes
 from chalicelib.contexts.dossiers.acting import seen_by
 from chalicelib.contexts.dossiers.asked import Short
-from chalicelib.contexts.dossiers.control_sheet import control_sheet
+from chalicelib.contexts.dossiers.control_sheet import ControlSheet, control_sheet
 from chalicelib.contexts.dossiers.domain.events import (
-    AnyDossierEvent,
     Applicant,
     Channel,
-    DossierSupplementRequested,
     Level,
+    ReturnMeans,
     Status,
+    Step,
 )
 from chalicelib.contexts.dossiers.domain.refusals import (
     DossierUnknown,
@@ -38,12 +39,14 @@ from chalicelib.contexts.dossiers.projections import (
     which_dossiers_are_registered,
 )
 from chalicelib.contexts.dossiers.projections.what_is_late import Running
-from chalicelib.contexts.dossiers.register import Register
-from chalicelib.contexts.dossiers.shown import Standing, standing
+from chalicelib.contexts.dossiers.projections.what_waits_at_my_desk import WaitingDossier
+from chalicelib.contexts.dossiers.projections.which_dossiers_are_mine import OwnDossier
+from chalicelib.contexts.dossiers.shown import standing
+from chalicelib.contexts.dossiers.tracked import TrackedDossier, tracked
 from chalicelib.http.identity import Role
-from chalicelib.http.paging import page_of, page_request
+from chalicelib.http.paging import Listed, Page, page_of, page_request
 from chalicelib.http.personal import opened
-from chalicelib.http.resource import PUBLIC, Resource, ok
+from chalicelib.http.resource import PUBLIC, Answer, Resource, ok
 from chalicelib.kernel import Invalid, Value
 from chalicelib.privacy.personal import Personal
 from chalicelib.projector.projection import Projection
@@ -54,6 +57,8 @@ routes = Resource(__name__)
 READERS: set[Role] = {"officer", "system", "auditor"}
 MAX_MONTHS = 36
 """Months that are counted in one answer."""
+MAX_COUNTS = 10_000
+"""Counts (of a month, procedure, channel and level) in one answer: more would not fit into it."""
 MAX_LATE = 5_000
 """Late dossiers that are counted; with more, the answer says so."""
 Month = Annotated[str, StringConstraints(pattern=r"^2[0-9]{3}-(0[1-9]|1[0-2])$")]
@@ -88,29 +93,139 @@ class InCounts(Value):
     level: Level | None = None
 
 
+class LateDossier(TypedDict):
+    """A dossier at a step that should be done: `late`, past its appointment as well.
+
+    `late_at` is the first moment that was missed, `overdue`: the schedule has said that it is late.
+    """
+
+    dossier: str
+    code: str
+    agency: str
+    procedure: str
+    procedure_name: str
+    status: Status
+    step: Step | None
+    due_at: datetime | None
+    step_due_at: datetime | None
+    overdue: bool
+    late_at: datetime
+    late: bool
+
+
+class LateStep(TypedDict):
+    """How many dossiers are late at a step, and how many only past the end of the step.
+
+    `unit`, `step` and `name` are empty for those that are at none.
+    """
+
+    agency: str
+    unit: str
+    step: str
+    name: str
+    late: int
+    step_late: int
+
+
+class LateDossiers(TypedDict):
+    """What is late at an agency now, longest late first; `complete`: all of it was counted."""
+
+    agency: str
+    at: datetime
+    by_step: list[LateStep]
+    items: list[LateDossier]
+    complete: bool
+
+
+class RegisteredDossier(Listed):
+    """A line of the register; `applicant` is their name, None once forgotten, and for an auditor.
+
+    `ended_at` is the first end of the work, `on_time` whether that was in time (None: it has not
+    ended, or nothing was due). `late`: it was late at some time, or counts as late.
+    """
+
+    dossier: str
+    code: str
+    agency: str
+    procedure: str
+    procedure_name: str
+    channel: Channel
+    level: Level | None
+    status: Status
+    applicant: str | None
+    filed_at: datetime
+    accepted_at: datetime | None
+    receipt: str
+    due_at: datetime | None
+    ended_at: datetime | None
+    on_time: bool | None
+    late: bool
+    returned_at: datetime | None
+    returned_by: ReturnMeans | None
+
+
+class DossierNumbers(TypedDict):
+    """What happened to dossiers, in numbers of them.
+
+    `on_time_rate` is the share on time of what ended and had an appointment, None if nothing did.
+    """
+
+    filed: int
+    accepted: int
+    not_accepted: int
+    supplements: int
+    obligations: int
+    overdue: int
+    processed: int
+    withdrawn: int
+    stopped: int
+    returned: int
+    on_time: int
+    late: int
+    on_time_rate: float | None
+
+
+class DossierCount(DossierNumbers):
+    """The numbers of a month (`2026-06`), procedure, channel and level."""
+
+    month: str
+    procedure: str
+    channel: Channel
+    level: Level | None
+
+
+class DossierCounts(TypedDict):
+    """An agency's numbers, and their sums."""
+
+    agency: str
+    items: list[DossierCount]
+    total: DossierNumbers
+
+
 @routes.post("/public/dossier-look-ups", allow=PUBLIC)
-def look_up_dossier() -> Response:
+def look_up_dossier() -> Answer[TrackedDossier]:
     """Where a dossier is, for whoever has its code and check word; nothing in it names a person.
 
     A wrong word and an unknown code are answered alike. What is filed is found after some seconds.
     """
     asked = routes.json(LookUp)
-    tracked = runtime.views().row(where_is_my_dossier.answer, asked.code)
+    # Codes have capitals only; who copies one from paper may not.
+    known = runtime.views().row(where_is_my_dossier.answer, asked.code.strip().upper())
     # Somebody who guesses learns nothing from the time it takes either.
-    id_, check = (tracked.dossier, tracked.check) if tracked else ("none", "none")
+    id_, check = (known.dossier, known.check) if known else ("none", "none")
     if not compare_digest(codes.check_digest(id_, asked.check_word), check):
         raise DossierUnknown
-    return ok(_tracked(standing(id_)))
+    return ok(tracked(standing(id_)))
 
 
 @routes.get("/my-dossiers", allow={"citizen"})
-def list_my_dossiers() -> Response:
+def list_my_dossiers() -> Answer[Page[OwnDossier]]:
     """The caller's own dossiers, newest first. Query: `limit`, `cursor`, `seen`."""
     return _page(which_dossiers_are_mine.answer, person(routes.caller().subject), newest=True)
 
 
 @routes.get("/desk", allow={"officer", "system"})
-def list_desk() -> Response:
+def list_desk() -> Answer[Page[WaitingDossier]]:
     """What waits at the caller's desk, oldest due first.
 
     An officer of a unit sees its dossiers and those that any unit may take. Query: `status`,
@@ -130,7 +245,7 @@ def list_desk() -> Response:
 
 
 @routes.get("/late-dossiers", allow=READERS)
-def list_late() -> Response:
+def list_late() -> Answer[LateDossiers]:
     """What is late now at an agency: its dossiers by the step they are at, and how many at each.
 
     `late` are past their appointment, the others past the end of their step. Counted to the first
@@ -140,14 +255,16 @@ def list_late() -> Response:
     agency, limit, now = _agency(), page_request(routes.query()).limit, runtime.now()
     due = runtime.views().due(what_is_late.answer, agency, now)
     rows: list[Running] = [row for _, _, row in islice(due, MAX_LATE + 1)]
-    steps: dict[tuple[str, str, str], dict[str, Any]] = {}
+    steps: dict[tuple[str, str, str], LateStep] = {}
     for row in rows[:MAX_LATE]:
         step = row.step
         place = (step.agency, step.unit, step.code) if step else (row.agency, "", "")
         counted = steps.setdefault(
             place,
             {
-                **dict(zip(("agency", "unit", "step"), place, strict=True)),
+                "agency": place[0],
+                "unit": place[1],
+                "step": place[2],
                 "name": step.name if step else "",
                 "late": 0,
                 "step_late": 0,
@@ -155,17 +272,12 @@ def list_late() -> Response:
         )
         counted["late"] += _is_late(row, now)
         counted["step_late"] += bool(row.step_due_at and row.step_due_at < now)
-    items = [
-        row.model_dump(mode="json", exclude={"clock", "at_agency"}) | {"late": _is_late(row, now)}
-        for row in rows[:limit]
-    ]
-    by_step = [steps[place] for place in sorted(steps)]
     return ok(
         {
             "agency": agency,
-            "at": now.isoformat(),
-            "by_step": by_step,
-            "items": items,
+            "at": now,
+            "by_step": [steps[place] for place in sorted(steps)],
+            "items": [_late(row, now) for row in rows[:limit]],
             "complete": len(rows) <= MAX_LATE,
         }
     )
@@ -174,17 +286,17 @@ def list_late() -> Response:
 @routes.get(
     "/dossiers/{dossier_id}/control-sheet", allow={"citizen", "officer", "system", "auditor"}
 )
-def see_control_sheet(dossier_id: str) -> Response:
+def see_control_sheet(dossier_id: str) -> Answer[ControlSheet]:
     """How long each step took and whose hours they were (form 06, as data); always current."""
     found = seen_by(routes.caller(), dossier_id)
     if found.state.elsewhere:
         raise KeptElsewhere
     sheet = control_sheet(found.events, runtime.calendar(), runtime.now())
-    return ok(sheet.model_dump(mode="json"), version=found.version)
+    return ok(sheet, version=found.version)
 
 
 @routes.get("/dossiers", allow=READERS)
-def list_register() -> Response:
+def list_register() -> Answer[Page[RegisteredDossier]]:
     """The register of an agency (form 07), newest first; an auditor sees no names.
 
     Query: `agency`, `procedure`, `channel`, `level`, `status`, `late` (`true`), `from`, `to`,
@@ -213,7 +325,7 @@ def list_register() -> Response:
 
 
 @routes.get("/dossier-counts", allow=READERS)
-def count_dossiers() -> Response:
+def count_dossiers() -> Answer[DossierCounts]:
     """What happened to an agency's dossiers, month by month, and the share that was on time.
 
     Query: `agency`, `from` and `to` (months, `2026-06`), `procedure`, `channel`, `level`.
@@ -221,27 +333,27 @@ def count_dossiers() -> Response:
     query = dict(routes.query())
     own = {name: query[name] for name in query.keys() - {"agency"}}
     asked, agency = routes.build(InCounts, **own), _agency()
-    months = _months(asked.since, asked.to)
     wanted = asked.model_dump(exclude_none=True, exclude={"since", "to"})
-    items: list[dict[str, Any]] = []
-    for month in months:
-        items += _all(
+    rows: list[dict[str, Any]] = []
+    for month in _months(asked.since, asked.to):
+        rows += _all(
             how_many_dossiers_were_there.answer,
             f"{agency}/{month}",
             lambda item: all(item[name] == value for name, value in wanted.items()),
         )
-    for item in items:
-        for name in ("id", "period", "agency", "seen", "updated_at"):
-            item.pop(name)
-    numbers = [name for name, value in items[0].items() if isinstance(value, int)] if items else []
-    total = {name: sum(item[name] for item in items) for name in numbers}
-    return ok(
+        if len(rows) > MAX_COUNTS:
+            raise Invalid(f"Over {MAX_COUNTS:,} counts: ask for fewer months", field="to")
+    items: list[DossierCount] = [
         {
-            "agency": agency,
-            "items": [item | {"on_time_rate": _rate(item)} for item in items],
-            "total": total | {"on_time_rate": _rate(total)},
+            "month": row["month"],
+            "procedure": row["procedure"],
+            "channel": row["channel"],
+            "level": row["level"],
+            **_numbers([row]),
         }
-    )
+        for row in rows
+    ]
+    return ok({"agency": agency, "items": items, "total": _numbers(rows)})
 
 
 def _agency() -> str:
@@ -255,10 +367,8 @@ def _agency() -> str:
     agency = canonical(asked) if asked else own
     if not agency:
         raise Invalid("Say of which agency", field="agency")
-    if own and own != agency:
-        heir = Register(runtime.now()).heir(agency)
-        if heir is None or heir.code != own:
-            raise NotYourDossier("The agency itself and auditors see this", field="agency")
+    if own and not Register(runtime.now()).acts_for(own, agency):
+        raise NotYourDossier("The agency itself and auditors see this", field="agency")
     return agency
 
 
@@ -269,7 +379,7 @@ def _page(
     *,
     newest: bool = False,
     show: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item,
-) -> Response:
+) -> Answer[Page[Any]]:
     asked = page_request(routes.query())
     return page_of(question, asked, by=by, keep=keep, newest_first=newest, show=show)
 
@@ -287,45 +397,24 @@ def _all(
             return rows
 
 
-def _tracked(found: Standing) -> dict[str, Any]:
-    """A dossier for whoever holds its word: how it stands, nothing that anybody said."""
-    state, clock = found.state, found.state.clock
-    terms = state.terms
-    asked = state.asked
-    papers = {rule.code: rule.name for rule in terms.components} if terms else {}
-    number = max(
-        (e.number for e in found.events if isinstance(e, DossierSupplementRequested)), default=0
-    )
+def _late(row: Running, now: datetime) -> LateDossier:
     return {
-        "code": state.code,
-        "agency": state.agency,
-        "procedure": state.procedure,
-        "procedure_name": terms.name if terms else "",
-        "status": state.status,
-        "portal": state.portal,
-        "financial": state.financial,
-        "delivery": state.delivery,
-        "filed_at": found.events[0].at.isoformat(),
-        "due_at": clock.due_at.isoformat() if clock else None,
-        "clock_runs": clock is not None and clock.runs_from is not None,
-        "overdue": state.overdue,
-        "step": state.step and {"name": state.step.name, "agency": state.step.agency},
-        "asked": asked
-        and {
-            "number": number,
-            "components": [{"code": c, "name": papers.get(c, "")} for c in asked.components],
-            "until": asked.until and asked.until.isoformat(),
-        },
-        "outcome": state.outcome,
-        "history": [_line(event) for event in found.events if event.before != event.status],
+        "dossier": row.dossier,
+        "code": row.code,
+        "agency": row.agency,
+        "procedure": row.procedure,
+        "procedure_name": row.procedure_name,
+        "status": row.status,
+        "step": row.step,
+        "due_at": row.due_at,
+        "step_due_at": row.step_due_at,
+        "overdue": row.overdue,
+        "late_at": row.late_at,
+        "late": _is_late(row, now),
     }
 
 
-def _line(event: AnyDossierEvent) -> dict[str, Any]:
-    return {"at": event.at.isoformat(), "status": event.status}
-
-
-def _is_late(row: Running, now: Any) -> bool:
+def _is_late(row: Running, now: datetime) -> bool:
     return row.overdue or (row.due_at is not None and row.due_at < now)
 
 
@@ -341,7 +430,7 @@ def _name(applicant: dict[str, Any] | None) -> str | None:
     if applicant is None:
         return None
     found = opened(Personal[Applicant].model_validate(applicant))
-    return found["name"] if found else None
+    return found.name if found else None
 
 
 def _months(since: str, to: str) -> list[str]:
@@ -351,7 +440,25 @@ def _months(since: str, to: str) -> list[str]:
     return [f"{number // 12}-{number % 12 + 1:02}" for number in range(first, last + 1)]
 
 
-def _rate(counts: dict[str, Any]) -> float | None:
-    """The share on time of what ended and had an appointment; None if nothing did."""
-    ended = counts.get("on_time", 0) + counts.get("late", 0)
-    return round(counts["on_time"] / ended, 4) if ended else None
+def _numbers(rows: list[dict[str, Any]]) -> DossierNumbers:
+    """The numbers of some rows together."""
+
+    def number(name: str) -> int:
+        return sum(row[name] for row in rows)
+
+    on_time, late = number("on_time"), number("late")
+    return {
+        "filed": number("filed"),
+        "accepted": number("accepted"),
+        "not_accepted": number("not_accepted"),
+        "supplements": number("supplements"),
+        "obligations": number("obligations"),
+        "overdue": number("overdue"),
+        "processed": number("processed"),
+        "withdrawn": number("withdrawn"),
+        "stopped": number("stopped"),
+        "returned": number("returned"),
+        "on_time": on_time,
+        "late": late,
+        "on_time_rate": round(on_time / (on_time + late), 4) if on_time + late else None,
+    }

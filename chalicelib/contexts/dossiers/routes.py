@@ -1,23 +1,32 @@
 """Dossiers over HTTP, for applicants and for the desks that enter for them."""
 
-from chalice.app import Response
-
 from chalicelib import files
 from chalicelib.contexts.dossiers import filing
 from chalicelib.contexts.dossiers.acting import carry_out, command, seen_by
 from chalicelib.contexts.dossiers.asked import NewDossier, NewFile, Reason, Supplement
 from chalicelib.contexts.dossiers.domain.commands import RequestWithdrawal
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown, KeptElsewhere
-from chalicelib.contexts.dossiers.shown import files_of, shown
+from chalicelib.contexts.dossiers.shown import FiledDossier, SyncedDossier, files_of, shown
 from chalicelib.http.personal import closed, opened
-from chalicelib.http.resource import Resource, accepted, created, ok
+from chalicelib.http.resource import Answer, Receipt, Resource, accepted, created, ok
 from chalicelib.privacy.opened import note
 
 routes = Resource(__name__)
 
 
+class DossierReceipt(Receipt):
+    """What filing a dossier led to.
+
+    With `code` and `check_word` the applicant finds it in the public look-up.
+    """
+
+    dossier: str
+    code: str
+    check_word: str
+
+
 @routes.post("/components/uploads", allow={"citizen", "officer", "system"})
-def ask_for_component_upload() -> Response:
+def ask_for_component_upload() -> Answer[files.Upload]:
     """Ask for a link to upload a file of a dossier with, up to 20 MiB.
 
     PUT the file to `url` with exactly these `headers` before `expires_at`. Refuses
@@ -26,11 +35,11 @@ def ask_for_component_upload() -> Response:
     asked = routes.json(NewFile)
     if asked.size > filing.MAX_COMPONENT_BYTES:
         raise filing.ComponentTooLarge(field="size")
-    return ok(files.upload(filing.uploader(routes.caller()), asked).model_dump(mode="json"))
+    return ok(files.upload(filing.uploader(routes.caller()), asked))
 
 
 @routes.post("/dossiers", allow={"citizen", "officer", "system"})
-def file_dossier() -> Response:
+def file_dossier() -> Answer[DossierReceipt]:
     """File a dossier: 201 with its `code` and the `check_word` for the public look-up.
 
     A citizen files online for themselves, a desk for whoever stands before it.
@@ -41,7 +50,7 @@ def file_dossier() -> Response:
 
 
 @routes.get("/dossiers/{dossier_id}", allow={"citizen", "officer", "system", "auditor"})
-def see_dossier(dossier_id: str) -> Response:
+def see_dossier(dossier_id: str) -> Answer[FiledDossier | SyncedDossier]:
     """One dossier, always current: for its applicant and the agencies that have or had it.
 
     An auditor sees it without what is personal.
@@ -53,18 +62,18 @@ def see_dossier(dossier_id: str) -> Response:
 
 
 @routes.get("/dossiers/{dossier_id}/files/{sha256}", allow={"citizen", "officer", "system"})
-def fetch_component(dossier_id: str, sha256: str) -> Response:
+def fetch_component(dossier_id: str, sha256: str) -> Answer[files.FileLink]:
     """A short-lived link to one of the dossier's files, under the code of what it is."""
     found = seen_by(routes.caller(), dossier_id)
     name, file = files_of(found).get(sha256, ("", None))
     if file is None:
         raise DossierUnknown("The dossier has no such file", field="sha256")
     note(found.subject)
-    return ok(file.model_dump() | files.link(file, filing.folder(found.subject), name))
+    return ok(files.file_link(file, filing.folder(found.subject), name))
 
 
 @routes.post("/dossiers/{dossier_id}/supplements", allow={"citizen", "officer", "system"})
-def hand_in_supplement(dossier_id: str) -> Response:
+def hand_in_supplement(dossier_id: str) -> Answer[Receipt]:
     """Hand in what was asked for. 202; refuses `supplement-too-late`, `component-missing`."""
     origin, caller, asked = routes.origin(), routes.caller(), routes.json(Supplement)
     state = seen_by(caller, dossier_id).state
@@ -73,7 +82,7 @@ def hand_in_supplement(dossier_id: str) -> Response:
 
 
 @routes.put("/dossiers/{dossier_id}/withdrawal", allow={"citizen", "officer", "system"})
-def ask_for_withdrawal(dossier_id: str) -> Response:
+def ask_for_withdrawal(dossier_id: str) -> Answer[Receipt]:
     """Ask for the dossier back. 202; refuses `withdrawal-too-late` once it was processed."""
     asked = routes.json(Reason)
     wish = command(routes, RequestWithdrawal, dossier_id, reason=asked.reason)

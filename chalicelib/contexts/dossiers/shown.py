@@ -4,12 +4,23 @@ What is about a person who was forgotten is blank (None); an auditor never sees 
 """
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple, TypeVar
+from datetime import datetime
+from typing import Literal, NamedTuple, NotRequired
+
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.contexts.dossiers.domain.dossier import dossier
 from chalicelib.contexts.dossiers.domain.events import (
+    Access,
+    Answers,
     AnyDossierEvent,
+    Applicant,
+    ApplicantKind,
+    Channel,
+    Clock,
+    Contact,
+    Dong,
     DossierConsultationAnswered,
     DossierConsultationRequested,
     DossierObligationFulfilled,
@@ -17,14 +28,28 @@ from chalicelib.contexts.dossiers.domain.events import (
     DossierStateAdopted,
     DossierSubmitted,
     DossierSupplementReceived,
+    Due,
+    FileRef,
     HandedIn,
+    Level,
+    Result,
+    ReturnMeans,
+    Status,
     Step,
+    SyncedFee,
+    SyncedFile,
 )
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown
-from chalicelib.contexts.dossiers.domain.state import Dossier
+from chalicelib.contexts.dossiers.domain.state import (
+    Decision,
+    Delivery,
+    Dossier,
+    Financial,
+    SupplementWanted,
+    Sync,
+    Withdrawal,
+)
 from chalicelib.http.personal import Opened
-
-T = TypeVar("T")
 
 
 class Standing(NamedTuple):
@@ -50,6 +75,126 @@ class Standing(NamedTuple):
         return {self.state.agency, *(step.agency for step in steps if isinstance(step, Step))}
 
 
+class DossierConsultation(TypedDict):
+    """Other agencies are asked by `document`; `answers` are documents by the agency, if any."""
+
+    document: str
+    reference: str
+    by: str
+    asked: tuple[str, ...]
+    question: str
+    answers: dict[str, str]
+    missing: tuple[str, ...]
+    at: datetime
+
+
+class DossierObligation(TypedDict):
+    """What the applicant owes or owed, in đồng; `means` is how it was settled, None: it is not."""
+
+    obligation: str
+    lines: tuple[Due, ...]
+    amount: Dong
+    means: Literal["online", "desk", "waived"] | None
+
+
+class DossierHappening(TypedDict):
+    """What happened, when, by which desk, in how much working time (seconds) since the last.
+
+    `reason` is what was written about it, where something was: None for who may not read it.
+    """
+
+    type: str
+    at: datetime
+    status: Status
+    by_agency: str
+    by_unit: str
+    worked_s: int
+    reason: NotRequired[str | None]
+
+
+class DossierAnywhere(TypedDict):
+    """What is known of any dossier, wherever it is kept."""
+
+    dossier: str
+    code: str
+    agency: str
+    status: Status
+    portal: int | None
+    financial: Financial
+    delivery: Delivery
+    sync: Sync
+    procedure: str
+    channel: Channel | None
+    level: Level | None
+    step: Step | None
+    clock: Clock | None
+    overdue: bool
+    counted_late: bool
+    supplements: int
+    asked: SupplementWanted | None
+    withdrawal: Withdrawal
+    outcome: Decision
+    results: tuple[Result, ...]
+    consultations: list[DossierConsultation]
+    obligations: list[DossierObligation]
+    history: list[DossierHappening]
+    applicant_kind: ApplicantKind
+    applicant: Applicant | None
+    contact: Contact | None
+
+
+class DossierTerms(TypedDict):
+    """The version of the procedure that the dossier was filed under; `limit_s` in working time."""
+
+    number: int
+    name: str
+    field: str
+    field_name: str
+    limit_s: int
+
+
+class FiledDossier(DossierAnywhere):
+    """A dossier that was filed here. What is about its applicant is None for who may not read it.
+
+    `answer_by` is by when the desk says whether it takes the dossier in.
+    """
+
+    terms: DossierTerms
+    access: Access
+    answers: Answers | None
+    components: list[HandedIn]
+    wanted: ReturnMeans
+    language: Literal["vi", "en"]
+    filed_at: datetime
+    answer_by: datetime | None
+
+
+class SyncedState(TypedDict):
+    """The last that the system which keeps the dossier said of it, as of `state_at`."""
+
+    state_at: datetime
+    procedure_name: str
+    field: str
+    field_name: str
+    receipt: str
+    received_at: datetime | None
+    due_at: datetime | None
+    ended_at: datetime | None
+    returned_at: datetime | None
+    unit: str
+    supplements: int
+    papers: tuple[SyncedFile, ...]
+    fees: tuple[SyncedFee, ...]
+    issued: tuple[SyncedFile, ...]
+    on_time: bool | None
+
+
+class SyncedDossier(DossierAnywhere):
+    """A dossier that a ministry's or a province's own system keeps."""
+
+    elsewhere: SyncedState
+
+
 def standing(id_: str, until: int | None = None) -> Standing:
     """A dossier as it stands, or as it stood at the commit numbered `until`.
 
@@ -65,10 +210,12 @@ def standing(id_: str, until: int | None = None) -> Standing:
     return Standing(dossier.fold(events), events, commits[-1].number)
 
 
-def shown(found: Standing, read: Opened) -> dict[str, Any]:
+def shown(found: Standing, read: Opened) -> FiledDossier | SyncedDossier:
     """The dossier as data; `read` opens what is personal, or does not."""
-    state = found.state
-    data = {
+    state, first = found.state, found.events[0]
+    said = first if isinstance(first, DossierSubmitted) else state.elsewhere
+    assert said is not None
+    known: DossierAnywhere = {
         "dossier": state.dossier,
         "code": state.code,
         "agency": state.agency,
@@ -80,23 +227,49 @@ def shown(found: Standing, read: Opened) -> dict[str, Any]:
         "procedure": state.procedure,
         "channel": state.channel,
         "level": state.level,
-        "step": state.step and state.step.model_dump(),
-        "clock": state.clock and state.clock.model_dump(mode="json"),
+        "step": state.step,
+        "clock": state.clock,
         "overdue": state.overdue,
         "counted_late": state.counted_late,
         "supplements": state.supplements,
-        "asked": state.asked and state.asked.model_dump(mode="json"),
+        "asked": state.asked,
         "withdrawal": state.withdrawal,
         "outcome": state.outcome,
-        "results": [result.model_dump() for result in state.results],
+        "results": state.results,
         "consultations": _consultations(found),
-        "obligations": _obligations(found),
+        "obligations": _obligations(found.events),
         "history": [_told(event, read) for event in found.events],
+        "applicant_kind": said.applicant_kind,
+        "applicant": read(said.applicant),
+        "contact": read(said.contact),
     }
-    return data | _filed(found, read)
+    if isinstance(said, DossierStateAdopted):
+        return {**known, "elsewhere": _elsewhere(said)}
+    answers = [
+        event.answers
+        for event in found.events
+        if isinstance(event, DossierSubmitted | DossierSupplementReceived) and event.answers
+    ]
+    return {
+        **known,
+        "terms": {
+            "number": said.terms.number,
+            "name": said.terms.name,
+            "field": said.terms.field,
+            "field_name": said.terms.field_name,
+            "limit_s": said.terms.limit_s,
+        },
+        "access": said.access,
+        "answers": read(answers[-1]),
+        "components": list(_handed_in(found.events)),
+        "wanted": said.wanted,
+        "language": said.language,
+        "filed_at": said.at,
+        "answer_by": said.answer_by,
+    }
 
 
-def files_of(found: Standing) -> dict[str, tuple[str, Any]]:
+def files_of(found: Standing) -> dict[str, tuple[str, FileRef]]:
     """Every file of the dossier by its digest: the name it is fetched under, and the file."""
     found_files = {}
     for each in _handed_in(found.events):
@@ -115,80 +288,62 @@ def _handed_in(events: Iterable[AnyDossierEvent]) -> Iterable[HandedIn]:
             yield from event.components
 
 
-def _filed(found: Standing, read: Opened) -> dict[str, Any]:
-    """What was said at filing, or by the system that keeps the dossier."""
-    first = found.events[0]
-    if isinstance(first, DossierSubmitted):
-        answers = [
-            event.answers
-            for event in found.events
-            if isinstance(event, DossierSubmitted | DossierSupplementReceived) and event.answers
-        ]
-        terms = first.terms.model_dump(include={"number", "name", "field", "field_name", "limit_s"})
-        return {
-            "terms": terms,
-            "access": first.access,
-            "applicant_kind": first.applicant_kind,
-            "applicant": read(first.applicant),
-            "contact": read(first.contact),
-            "answers": read(answers[-1]),
-            "components": [each.model_dump() for each in _handed_in(found.events)],
-            "wanted": first.wanted,
-            "language": first.language,
-            "filed_at": first.at.isoformat(),
-            "answer_by": first.answer_by and first.answer_by.isoformat(),
-        }
-    last = found.state.elsewhere
-    assert isinstance(last, DossierStateAdopted)
-    moments = {"state_at", "received_at", "due_at", "ended_at", "returned_at"}
-    kept = {"receipt", "unit", "procedure_name", "field", "field_name", "supplements", "on_time"}
-    lists = {"papers", "fees", "issued"}
+def _elsewhere(last: DossierStateAdopted) -> SyncedState:
     return {
-        "elsewhere": last.model_dump(mode="json", include=moments | kept | lists),
-        "applicant_kind": last.applicant_kind,
-        "applicant": read(last.applicant),
-        "contact": read(last.contact),
+        "state_at": last.state_at,
+        "procedure_name": last.procedure_name,
+        "field": last.field,
+        "field_name": last.field_name,
+        "receipt": last.receipt,
+        "received_at": last.received_at,
+        "due_at": last.due_at,
+        "ended_at": last.ended_at,
+        "returned_at": last.returned_at,
+        "unit": last.unit,
+        "supplements": last.supplements,
+        "papers": last.papers,
+        "fees": last.fees,
+        "issued": last.issued,
+        "on_time": last.on_time,
     }
 
 
-def _consultations(found: Standing) -> list[dict[str, Any]]:
+def _consultations(found: Standing) -> list[DossierConsultation]:
     answers = [event for event in found.events if isinstance(event, DossierConsultationAnswered)]
     return [
         {
             "document": event.document,
             "reference": event.reference,
             "by": event.by_agency,
-            "asked": list(event.asked),
+            "asked": event.asked,
             "question": event.question,
             "answers": {a.answerer: a.answer for a in answers if a.document == event.document},
-            "missing": list(found.state.consultations.get(event.document, ())),
-            "at": event.at.isoformat(),
+            "missing": found.state.consultations.get(event.document, ()),
+            "at": event.at,
         }
         for event in found.events
         if isinstance(event, DossierConsultationRequested)
     ]
 
 
-def _obligations(found: Standing) -> list[dict[str, Any]]:
-    paid = {
-        event.obligation: event
-        for event in found.events
-        if isinstance(event, DossierObligationFulfilled)
-    }
-    shown_ones = []
-    for event in found.events:
-        if isinstance(event, DossierObligationRaised):
-            settled = paid.get(event.obligation)
-            said = event.model_dump(mode="json", include={"obligation", "lines", "amount"})
-            shown_ones.append(said | {"means": settled.means if settled else None})
-    return shown_ones
+def _obligations(events: Iterable[AnyDossierEvent]) -> list[DossierObligation]:
+    paid = {e.obligation: e.means for e in events if isinstance(e, DossierObligationFulfilled)}
+    return [
+        {
+            "obligation": event.obligation,
+            "lines": event.lines,
+            "amount": event.amount,
+            "means": paid.get(event.obligation),
+        }
+        for event in events
+        if isinstance(event, DossierObligationRaised)
+    ]
 
 
-def _told(event: AnyDossierEvent, read: Opened) -> dict[str, Any]:
-    """One line of what happened: what, when, by which desk, in how much working time."""
-    said = {
+def _told(event: AnyDossierEvent, read: Opened) -> DossierHappening:
+    said: DossierHappening = {
         "type": event.type,
-        "at": event.at.isoformat(),
+        "at": event.at,
         "status": event.status,
         "by_agency": event.by_agency,
         "by_unit": event.by_unit,

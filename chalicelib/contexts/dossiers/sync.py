@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 from hashlib import sha256
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
-from chalice.app import Response
 from pydantic import Field, ValidationError, model_validator
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.agency_code import AgencyCodeInvalid, canonical
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.dossiers import codes
 from chalicelib.contexts.dossiers.acting import carry_out
 from chalicelib.contexts.dossiers.configured import terms
@@ -33,10 +34,10 @@ from chalicelib.contexts.dossiers.domain.events import (
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown, KeptHere, NotYourDossier
 from chalicelib.contexts.dossiers.portal_form import Charge, DossierMessage, Given, Paper
 from chalicelib.contexts.dossiers.projections import where_is_my_dossier
-from chalicelib.contexts.dossiers.register import Register
 from chalicelib.contexts.dossiers.shown import Standing, standing
 from chalicelib.handle import Stale
-from chalicelib.http.resource import Resource, faults, ok
+from chalicelib.http.problems import FieldError
+from chalicelib.http.resource import Answer, Resource, faults, ok
 from chalicelib.kernel import Invalid, Origin, Refused, Value
 from chalicelib.text import b64url
 
@@ -47,7 +48,6 @@ WORKED_S = 20
 """For how long a request works: a gateway waits 29 seconds. What is left is to be sent again."""
 MAX_FAULTS = 10
 """Faults named of one item."""
-OUTCOMES = ("accepted", "repeated", "late", "refused", "postponed")
 Outcome = Literal["accepted", "repeated", "late", "refused", "postponed"]
 _KINDS = {number: kind for kind, number in APPLICANT_KINDS.items()}
 _CHANNELS = {number: channel for channel, number in CHANNELS.items()}
@@ -58,9 +58,7 @@ _AMOUNT = re.compile(r"[0-9]{1,15}")
 class Batch(Value):
     """States of dossiers; a message that stands alone is a batch of one."""
 
-    states: tuple[dict[str, Any], ...] = Field(
-        min_length=1, max_length=MAX_STATES, alias="DanhSachHoSo"
-    )
+    states: tuple[Any, ...] = Field(min_length=1, max_length=MAX_STATES, alias="DanhSachHoSo")
 
     @model_validator(mode="before")
     @classmethod
@@ -70,8 +68,42 @@ class Batch(Value):
         return given
 
 
+class Synced(TypedDict):
+    """What came of one item: its dossier here as of version `seen`, or the reason of a refusal."""
+
+    outcome: Outcome
+    code: NotRequired[str]
+    dossier: NotRequired[str]
+    seen: NotRequired[str]
+    refusal: NotRequired[str]
+    reason: NotRequired[str]
+    rule: NotRequired[str]
+    field: NotRequired[str]
+    errors: NotRequired[list[FieldError]]
+
+
+class SyncedItem(Synced):
+    """The same with the item's place in the request, from 0.
+
+    `code` is its dossier's, missing where the item cannot be read.
+    """
+
+    index: int
+
+
+class SyncReport(TypedDict):
+    """What came of each item, in their order, and how many came to what."""
+
+    accepted: int
+    repeated: int
+    late: int
+    refused: int
+    postponed: int
+    items: list[SyncedItem]
+
+
 @routes.post("/sync/dossiers", allow={"system"})
-def sync_dossiers() -> Response:
+def sync_dossiers() -> Answer[SyncReport]:
     """Take over the states of dossiers that the caller's system keeps. 207, item by item.
 
     An item is `accepted`, `repeated` (known), `late` (a newer state is known), `refused` with a
@@ -79,7 +111,7 @@ def sync_dossiers() -> Response:
     """
     origin, asked = routes.origin(), routes.json(Batch)
     agency = routes.caller().agency or ""
-    said: dict[int, dict[str, Any]] = {}
+    said: dict[int, Synced] = {}
     read: list[tuple[int, DossierMessage]] = []
     for index, given in enumerate(asked.states):
         try:
@@ -90,20 +122,27 @@ def sync_dossiers() -> Response:
     for index, message in sorted(read, key=lambda each: (each[1].state_at, each[0])):
         # The first is always tried: who sends the rest again gets on.
         late = runtime.now() >= origin.at + timedelta(seconds=WORKED_S)
-        outcome = (
+        said[index] = (
             {"outcome": "postponed"}
             if late and said
             else _adopted(message, agency, _origin(origin, index))
         )
-        said[index] = {"code": message.code, **outcome}
+        said[index]["code"] = message.code
     counts = Counter(each["outcome"] for each in said.values())
-    items = [{"index": index, **said[index]} for index in sorted(said)]
-    response = ok({name: counts[name] for name in OUTCOMES} | {"items": items})
+    report: SyncReport = {
+        "accepted": counts["accepted"],
+        "repeated": counts["repeated"],
+        "late": counts["late"],
+        "refused": counts["refused"],
+        "postponed": counts["postponed"],
+        "items": [{"index": index, **said[index]} for index in sorted(said)],
+    }
+    response = ok(report)
     response.status_code = 207
     return response
 
 
-def _adopted(message: DossierMessage, agency: str, origin: Origin) -> dict[str, Any]:
+def _adopted(message: DossierMessage, agency: str, origin: Origin) -> Synced:
     """What came of one item."""
     try:
         known = _known(message.code)
@@ -215,17 +254,16 @@ def _origin(origin: Origin, index: int) -> Origin:
     return origin.model_copy(update={"command_id": b64url(sha256(name).digest()), "expected": None})
 
 
-def _unfit(error: ValidationError) -> dict[str, Any]:
-    found = [fault._asdict() for fault in faults(error)[:MAX_FAULTS]]
-    return {**_refused(Invalid("The item has fields that do not fit")), "errors": found}
+def _unfit(error: ValidationError) -> Synced:
+    said = _refused(Invalid("The item has fields that do not fit"))
+    said["errors"] = faults(error)[:MAX_FAULTS]
+    return said
 
 
-def _refused(refusal: Refused) -> dict[str, Any]:
-    said = {
-        "outcome": "refused",
-        "refusal": refusal.code,
-        "reason": str(refusal),
-        "rule": refusal.rule,
-        "field": refusal.field,
-    }
-    return {name: value for name, value in said.items() if value}
+def _refused(refusal: Refused) -> Synced:
+    said: Synced = {"outcome": "refused", "refusal": refusal.code, "reason": str(refusal)}
+    if refusal.rule:
+        said["rule"] = refusal.rule
+    if refusal.field:
+        said["field"] = refusal.field
+    return said

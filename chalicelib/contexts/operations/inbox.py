@@ -6,19 +6,20 @@ It stands in for being posted to: the order, the numbers and the ids are those o
 import json
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
-from chalice.app import Response
 from pydantic import Field
 from pydantic_core import to_json
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.agency_code import CanonicalCode
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Deliverer, Letter, NotComposed
 from chalicelib.delivery.inbox import Inbox
-from chalicelib.delivery.outbox import Message
-from chalicelib.http.resource import MAX_ANSWER_BYTES, Resource, ok
+from chalicelib.delivery.lanes import LaneKind
+from chalicelib.delivery.outbox import Message, agency_of
+from chalicelib.http.resource import MAX_ANSWER_BYTES, Answer, Resource, ok, ordered
 from chalicelib.kernel import Conflict, Forbidden, Invalid, Value
 
 LIMIT, MAX_LIMIT = 20, 50
@@ -68,7 +69,7 @@ class InboxRequest(Value):
     caller's own, whose messages come to it because it took that one's place.
     """
 
-    lane: Literal["urgent", "normal"] = "normal"
+    lane: LaneKind = "normal"
     after: int | None = Field(default=None, ge=0, lt=MAX_SEQUENCE)
     limit: int = Field(default=LIMIT, ge=1, le=MAX_LIMIT)
     agency: CanonicalCode | None = None
@@ -77,9 +78,52 @@ class InboxRequest(Value):
 class Acknowledgement(Value):
     """The body of `POST /inbox/acknowledgement`: we have all that we were shown, up to a number."""
 
-    lane: Literal["urgent", "normal"]
+    lane: LaneKind
     sequence: int = Field(ge=1, lt=MAX_SEQUENCE)
     agency: CanonicalCode | None = None
+
+
+class Composed(TypedDict):
+    """What would be posted: a CloudEvent as the object that it is, edXML as text.
+
+    Which CloudEvents there are says the description of the messages (AsyncAPI), by their type. Both
+    are null where no letter can be written.
+    """
+
+    content_type: str | None
+    letter: dict[str, Any] | str | None
+
+
+class InboxMessage(Composed):
+    """A message that waits in a lane as number `sequence`; `position` is its place in history."""
+
+    id: str
+    sequence: int
+    case: str
+    type: str
+    position: int
+
+
+class InboxPage(TypedDict):
+    """What waits in a lane behind what was `acknowledged`; `head` is its newest message.
+
+    `next` is the `after` by which to read on without acknowledging, null when nothing follows.
+    """
+
+    agency: str
+    lane: LaneKind
+    acknowledged: int
+    head: int
+    items: list[InboxMessage]
+    next: int | None
+
+
+class AcknowledgedLane(TypedDict):
+    """Up to where a lane is acknowledged; `done` false: say the same again for the rest."""
+
+    lane: LaneKind
+    acknowledged: int
+    done: bool
 
 
 def resource(deliverer: Callable[[], Deliverer]) -> Resource:
@@ -105,7 +149,7 @@ def resource(deliverer: Callable[[], Deliverer]) -> Resource:
         return Inbox(post), address, lane
 
     @routes.get("/inbox", allow={"system"})
-    def fetch_messages() -> Response:
+    def fetch_messages() -> Answer[InboxPage]:
         """What waits for an agency in one lane, oldest first, each message with its letter.
 
         Query: `lane`, `after`, `limit`, `agency`. Nothing moves until it is acknowledged. `next` is
@@ -113,7 +157,7 @@ def resource(deliverer: Callable[[], Deliverer]) -> Resource:
         """
         asked = routes.build(InboxRequest, **routes.query())
         inbox, address, lane = mailbox(asked)
-        items: list[dict[str, Any]] = []
+        items: list[InboxMessage] = []
         room, following = ROOM_BYTES, None
         for message in inbox.waiting(lane, asked.after):
             item = _item(inbox.post, message, address)
@@ -122,13 +166,18 @@ def resource(deliverer: Callable[[], Deliverer]) -> Resource:
                 following = items[-1]["sequence"]
                 break
             items.append(item)
-        served = runtime.lanes().cursor(lane).served
-        whose = {"agency": lane.partition("#")[0], "lane": asked.lane}
-        stand = {"acknowledged": served, "head": runtime.outbox().head(lane)}
-        return ok(whose | stand | {"items": items, "next": following})
+        page = InboxPage(
+            agency=agency_of(lane),
+            lane=asked.lane,
+            acknowledged=runtime.lanes().cursor(lane).served,
+            head=runtime.outbox().head(lane),
+            items=items,
+            next=following,
+        )
+        return ok(page)
 
     @routes.post("/inbox/acknowledgement", allow={"system"})
-    def acknowledge_messages() -> Response:
+    def acknowledge_messages() -> Answer[AcknowledgedLane]:
         """Say that all that was shown of a lane up to a number is stored here. 202.
 
         Each message counts as arrived, as if it had been posted and answered 2xx. `done` false:
@@ -147,24 +196,34 @@ def resource(deliverer: Callable[[], Deliverer]) -> Resource:
             served, done = inbox.acknowledge(lane, asked.sequence, owner, until)
             if done:
                 runtime.orders().carry_out(origin, lane)
-        response = ok({"lane": asked.lane, "acknowledged": served, "done": done})
-        response.status_code = 202
-        return response
+        return ordered(AcknowledgedLane(lane=asked.lane, acknowledged=served, done=done))
 
     return routes
 
 
-def _item(post: Deliverer, message: Message, address: Address) -> dict[str, Any]:
-    """A message as it is fetched; its letter is null where none can be written."""
-    item = message.model_dump(include={"id", "sequence", "case", "type", "position"})
-    shown = item | _letter(post, message, address)
+def _item(post: Deliverer, message: Message, address: Address) -> InboxMessage:
+    """A message as it is fetched."""
+    shown = _shown(message, _letter(post, message, address))
     if _weight(shown) > ROOM_BYTES:
         # Its edXML has no room in any answer; a CloudEvent is small, and links to the files.
-        shown = item | _letter(post, message, address.model_copy(update={"profile": "cloudevents"}))
+        small = address.model_copy(update={"profile": "cloudevents"})
+        shown = _shown(message, _letter(post, message, small))
     return shown
 
 
-def _letter(post: Deliverer, message: Message, address: Address) -> dict[str, Any]:
+def _shown(message: Message, letter: Composed) -> InboxMessage:
+    return InboxMessage(
+        id=message.id,
+        sequence=message.sequence,
+        case=message.case,
+        type=message.type,
+        position=message.position,
+        content_type=letter["content_type"],
+        letter=letter["letter"],
+    )
+
+
+def _letter(post: Deliverer, message: Message, address: Address) -> Composed:
     try:
         letter = post.compose(message, post.commit_of(message), address)
     except NotComposed:
@@ -172,12 +231,11 @@ def _letter(post: Deliverer, message: Message, address: Address) -> dict[str, An
     return {"content_type": letter.content_type, "letter": _inline(letter)}
 
 
-def _inline(letter: Letter) -> Any:
-    """A CloudEvent as the object that it is, anything else as text."""
+def _inline(letter: Letter) -> dict[str, Any] | str:
     text = letter.body.decode()
-    return json.loads(text) if "json" in letter.content_type else text
+    return dict(json.loads(text)) if "json" in letter.content_type else text
 
 
-def _weight(item: dict[str, Any]) -> int:
+def _weight(item: InboxMessage) -> int:
     """Bytes of an answer: Lambda wraps it in JSON once more."""
     return len(json.dumps(to_json(item).decode()))

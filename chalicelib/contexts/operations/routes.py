@@ -1,21 +1,32 @@
 """The operator's view over HTTP: who is behind, which lanes wait; pause, release, rewind."""
 
-from typing import Any, Literal
+from typing import TypeVar
 
 from aws_lambda_powertools import Logger
-from chalice.app import Response
 from pydantic import Field
 
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
 from chalicelib.contexts.operations.followers import followers, newest, rebuilds
-from chalicelib.delivery.lanes import Pause, lanes_of
+from chalicelib.contexts.operations.shown import (
+    AgencyLanes,
+    AxisStatus,
+    LaneCase,
+    ParkedCommits,
+    ParkedMessages,
+    PostedAgain,
+    RebuiltView,
+    ReleasedStream,
+    Rewind,
+    RewindRehearsal,
+)
+from chalicelib.delivery.lanes import LaneKind, Pause, lanes_of
 from chalicelib.delivery.outbox import Message
-from chalicelib.delivery.parking import GivenUp, Parked
-from chalicelib.delivery.standing import Standing, standing, standings
+from chalicelib.delivery.parking import Abandonment, ParkedMessage
+from chalicelib.delivery.standing import standing, standings
 from chalicelib.eventstore.store import check_stream
 from chalicelib.http.paging import page_request
-from chalicelib.http.resource import Resource, ok
+from chalicelib.http.resource import Answer, Resource, ok, ordered
 from chalicelib.kernel import Conflict, Invalid, NotFound, Origin, Value
 from chalicelib.projector.aside import LANE as REACTIONS
 from chalicelib.projector.table import questions
@@ -27,6 +38,7 @@ _log = Logger(service="lien-thong")
 SHOWN = 200
 """Messages that a dry run names."""
 _PLACE_CHARS = 600
+T = TypeVar("T")
 
 
 class MessageNotParked(NotFound):
@@ -80,67 +92,68 @@ class Reasoned(Value):
 class RewindRequest(Value):
     """The body of `POST /lanes/{agency}/rewind`: post again from message number `to` on."""
 
-    lane: Literal["urgent", "normal"]
+    lane: LaneKind
     to: int = Field(ge=1, lt=10**15)
     dry_run: bool = False
 
 
 @routes.get("/status", allow={"administrator", "auditor"})
-def see_status() -> Response:
+def see_status() -> Answer[AxisStatus]:
     """How the axis is doing: each worker's lag, and every lane with what waits in it."""
     now, page = runtime.now(), newest()
-    lanes = standings(runtime.lanes(), runtime.outbox(), runtime.event_store())
-    data = {
-        "at": now.isoformat(),
-        "history": {
-            "position": page.next - 1 if page else 0,
-            "numbered_at": page.numbered_at.isoformat() if page else None,
-        },
-        "workers": [follower.model_dump() for follower in followers(now)],
-        "rebuilds": [view.model_dump() for view in rebuilds(now)],
-        "reactions": {"parked": runtime.aside().count()},
-        "totals": {
-            "depth": sum(lane.depth for lane in lanes),
-            "oldest_s": max((lane.oldest_s(now) for lane in lanes), default=0),
-            "parked": sum(lane.parked for lane in lanes),
-            "failing": sum(lane.failures > 0 for lane in lanes),
-            "paused": sum(lane.paused is not None for lane in lanes),
-        },
-        "lanes": [_shown(lane) for lane in lanes],
-    }
-    return ok(data)
+    lanes = standings(runtime.lanes(), runtime.outbox(), runtime.event_store(), now)
+    return ok(
+        {
+            "at": now,
+            "history": {
+                "position": page.next - 1 if page else 0,
+                "numbered_at": page.numbered_at if page else None,
+            },
+            "workers": followers(now),
+            "rebuilds": rebuilds(now),
+            "reactions": {"parked": runtime.aside().count()},
+            "totals": {
+                "depth": sum(lane.depth for lane in lanes),
+                "oldest_s": max((lane.oldest_s for lane in lanes), default=0),
+                "parked": sum(lane.parked for lane in lanes),
+                "failing": sum(lane.failures > 0 for lane in lanes),
+                "paused": sum(lane.paused is not None for lane in lanes),
+            },
+            "lanes": lanes,
+        }
+    )
 
 
 @routes.get("/lanes/{agency}", allow={"administrator", "auditor"})
-def see_lanes(agency: str) -> Response:
+def see_lanes(agency: str) -> Answer[AgencyLanes]:
     """An agency's two lanes."""
-    return ok({"items": _lanes(canonical(agency))})
+    return ok(_lanes(canonical(agency)))
 
 
 @routes.put("/lanes/{agency}/pause", allow={"administrator"})
-def pause_agency(agency: str) -> Response:
+def pause_agency(agency: str) -> Answer[AgencyLanes]:
     """Post nothing to an agency until it is resumed. 202; a pause that stands keeps its reason."""
     origin, asked, code = routes.origin(), routes.json(Reasoned), canonical(agency)
     runtime.lanes().pause(code, Pause(reason=asked.reason, at=origin.at, by=origin.actor))
-    return _done("agency paused", origin, code, {"items": _lanes(code)})
+    return _done("agency paused", origin, code, _lanes(code))
 
 
 @routes.delete("/lanes/{agency}/pause", allow={"administrator"})
-def resume_agency(agency: str) -> Response:
+def resume_agency(agency: str) -> Answer[AgencyLanes]:
     """Post to the agency again, at once, whoever or whatever paused it. 202."""
     origin, code = routes.origin(), canonical(agency)
     runtime.lanes().resume(code)
     for lane in lanes_of(code):
         runtime.ring_lanes([lane], f"resume-{origin.command_id}")
-    return _done("agency resumed", origin, code, {"items": _lanes(code)})
+    return _done("agency resumed", origin, code, _lanes(code))
 
 
 @routes.get("/lanes/{agency}/parked", allow={"administrator", "auditor"})
-def list_parked(agency: str) -> Response:
+def list_parked(agency: str) -> Answer[ParkedMessages]:
     """What is set aside for an agency, case by case. Query: `limit`, `cursor`."""
     asked, names = page_request(routes.query()), lanes_of(canonical(agency))
     lane, after = _place(asked.cursor, names) if asked.cursor else (names[0], None)
-    items: list[Parked] = []
+    items: list[ParkedMessage] = []
     while True:
         found, after = runtime.parking().page(lane, after, asked.limit - len(items))
         items += found
@@ -151,11 +164,11 @@ def list_parked(agency: str) -> Response:
     if after is None and lane != names[-1]:
         lane, after = names[-1], ""
     following = None if after is None else b64url(f"{lane}\n{after}".encode())
-    return ok({"items": [item.model_dump(mode="json") for item in items], "next": following})
+    return ok({"items": items, "next": following})
 
 
 @routes.post("/lanes/{agency}/parked/{message}/release", allow={"administrator"})
-def release_case(agency: str, message: str) -> Response:
+def release_case(agency: str, message: str) -> Answer[LaneCase]:
     """Post a parked message and all that waits behind it in its case. 202.
 
     404 `message-not-parked`. Other cases, and the lane's pause or next try, stay as they are.
@@ -167,11 +180,11 @@ def release_case(agency: str, message: str) -> Response:
         update = runtime.parking().releasing(found.lane, found.case)
         runtime.orders().carry_out(origin, found.lane, update)
     runtime.ring_lanes([found.lane], f"release-{origin.command_id}")
-    return _done("case released", origin, found.lane, {"lane": found.lane, "case": found.case})
+    return _done("case released", origin, found.lane, LaneCase(lane=found.lane, case=found.case))
 
 
 @routes.post("/lanes/{agency}/parked/{message}/abandonment", allow={"administrator"})
-def give_up_message(agency: str, message: str) -> Response:
+def give_up_message(agency: str, message: str) -> Answer[LaneCase]:
     """Try a parked message no more, for a reason: its case goes on with what waits behind it. 202.
 
     It must be the first of its case (409 `not-first-of-its-case`). Its sender is told, and the
@@ -183,20 +196,20 @@ def give_up_message(agency: str, message: str) -> Response:
         first, *_ = _aside(found)
         if first.message != found.id:
             raise NotFirstOfItsCase
-        order = GivenUp(reason=asked.reason, at=origin.at, by=origin.actor)
+        order = Abandonment(reason=asked.reason, at=origin.at, by=origin.actor)
         updates = runtime.parking().giving_up(first, order)
         runtime.orders().carry_out(origin, found.lane, *updates)
     runtime.ring_lanes([found.lane], f"abandonment-{origin.command_id}")
-    return _done("message given up", origin, found.id, {"lane": found.lane, "case": found.case})
+    return _done("message given up", origin, found.id, LaneCase(lane=found.lane, case=found.case))
 
 
 @routes.post("/views/{name}/rebuild", allow={"administrator"})
-def rebuild_view(name: str) -> Response:
+def rebuild_view(name: str) -> Answer[RebuiltView]:
     """Fill a view anew from the first position, beside the one that is read until then. 202.
 
     `GET /status` shows how far it is. 404 `view-unknown`, 409 `view-being-rebuilt`.
     """
-    origin, answer = routes.origin(), {"view": name}
+    origin = routes.origin()
     if not runtime.orders().known(origin):
         if name not in questions(runtime.checkpoints().item()):
             raise ViewUnknown
@@ -204,11 +217,11 @@ def rebuild_view(name: str) -> Response:
         if update is None:
             raise ViewBeingRebuilt
         runtime.orders().carry_out(origin, f"view/{name}", update)
-    return _done("view rebuilt", origin, name, answer)
+    return _done("view rebuilt", origin, name, RebuiltView(view=name))
 
 
 @routes.post("/lanes/{agency}/rewind", allow={"administrator"})
-def rewind_lane(agency: str) -> Response:
+def rewind_lane(agency: str) -> Answer[Rewind] | Answer[RewindRehearsal]:
     """Post a lane again from an earlier message on, under the same ids. 202; 200 for a dry run.
 
     `dry_run` says how many messages that is, and which the first 200 are. 422
@@ -216,7 +229,7 @@ def rewind_lane(agency: str) -> Response:
     """
     origin, asked = routes.origin(), routes.json(RewindRequest)
     lane = f"{canonical(agency)}#{asked.lane}"
-    answer: dict[str, Any] = {"lane": lane, "to": asked.to}
+    answer = Rewind(lane=lane, to=asked.to)
     if not asked.dry_run and runtime.orders().known(origin):
         return _done("lane rewound", origin, lane, answer)
     served = runtime.lanes().cursor(lane).served
@@ -225,24 +238,24 @@ def rewind_lane(agency: str) -> Response:
     if asked.dry_run:
         last = min(served, asked.to + SHOWN - 1)
         again = [_named(runtime.outbox().message(lane, n)) for n in range(asked.to, last + 1)]
-        return ok(answer | {"messages": served - asked.to + 1, "first": again})
+        return ok(RewindRehearsal(**answer, messages=served - asked.to + 1, first=again))
     runtime.orders().carry_out(origin, lane, runtime.lanes().rewinding(lane, served, asked.to - 1))
     runtime.ring_lanes([lane], f"rewind-{origin.command_id}")
     return _done("lane rewound", origin, lane, answer)
 
 
 @routes.get("/reactions/parked", allow={"administrator", "auditor"})
-def list_parked_reactions() -> Response:
+def list_parked_reactions() -> Answer[ParkedCommits]:
     """Commits whose reaction failed, and those that wait behind them. Query: `limit`, `cursor`."""
     asked = page_request(routes.query())
     after = _place(asked.cursor, [REACTIONS])[1] if asked.cursor else None
     found, after = runtime.aside().page(after, asked.limit)
     following = None if after is None else b64url(f"{REACTIONS}\n{after}".encode())
-    return ok({"items": [one.model_dump(mode="json") for one in found], "next": following})
+    return ok({"items": found, "next": following})
 
 
 @routes.post("/reactions/parked/{stream}/release", allow={"administrator"})
-def release_reactions(stream: str) -> Response:
+def release_reactions(stream: str) -> Answer[ReleasedStream]:
     """Carry out what failed, and all that waits behind it in its stream, in order. 202.
 
     404 `reaction-not-parked`. What fails again stays.
@@ -258,7 +271,7 @@ def release_reactions(stream: str) -> Response:
             raise ReactionNotParked
         runtime.orders().carry_out(origin, stream, runtime.aside().releasing(first))
     runtime.ring_react(f"release-{origin.command_id}")
-    return _done("reactions released", origin, stream, {"stream": stream})
+    return _done("reactions released", origin, stream, ReleasedStream(stream=stream))
 
 
 def _message(agency: str, id_: str) -> Message:
@@ -268,7 +281,7 @@ def _message(agency: str, id_: str) -> Message:
     return found
 
 
-def _aside(message: Message) -> list[Parked]:
+def _aside(message: Message) -> list[ParkedMessage]:
     """What is parked of a message's case, if the message is."""
     aside = runtime.parking().of(message.lane, message.case)
     if message.id not in {parked.message for parked in aside}:
@@ -276,17 +289,15 @@ def _aside(message: Message) -> list[Parked]:
     return aside
 
 
-def _lanes(agency: str) -> list[dict[str, Any]]:
-    with_what = runtime.lanes(), runtime.outbox(), runtime.event_store()
-    return [_shown(standing(*with_what, lane)) for lane in lanes_of(agency)]
+def _lanes(agency: str) -> AgencyLanes:
+    with_what, now = (runtime.lanes(), runtime.outbox(), runtime.event_store()), runtime.now()
+    return {"items": [standing(*with_what, lane, now) for lane in lanes_of(agency)]}
 
 
-def _shown(lane: Standing) -> dict[str, Any]:
-    return lane.model_dump(mode="json") | {"oldest_s": lane.oldest_s(runtime.now())}
-
-
-def _named(message: Message) -> dict[str, Any]:
-    return message.model_dump(include={"id", "sequence", "case", "type"})
+def _named(message: Message) -> PostedAgain:
+    return PostedAgain(
+        id=message.id, sequence=message.sequence, case=message.case, type=message.type
+    )
 
 
 def _place(cursor: str, lanes: list[str]) -> tuple[str, str | None]:
@@ -299,9 +310,7 @@ def _place(cursor: str, lanes: list[str]) -> tuple[str, str | None]:
     return lane, place or None
 
 
-def _done(what: str, origin: Origin, about: str, data: dict[str, Any]) -> Response:
+def _done(what: str, origin: Origin, about: str, data: T) -> Answer[T]:
     """202; the log says who did it."""
     _log.info(what, extra={"about": about, "by": origin.actor, "order": origin.command_id})
-    response = ok(data)
-    response.status_code = 202
-    return response
+    return ordered(data)

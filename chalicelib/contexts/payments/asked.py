@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from chalicelib.contexts.payments.domain.events import LineKind
 from chalicelib.kernel import Value
+from chalicelib.working_time import Moment
 
 MAX_LINES = 100
 Amount = Annotated[int, Field(strict=True, ge=0, le=10**15)]
@@ -43,7 +44,7 @@ class NewPayment(Value):
     amount: Amount
     currency: str = Field(default="VND", max_length=3)
     partial: bool = False
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class NewTransaction(Value):
@@ -58,6 +59,12 @@ class Reason(Value):
     """Why, in words that name nobody: they are not sealed."""
 
     reason: Words
+
+
+class TransferMade(Value):
+    """What the bank calls a transfer by which an agency paid somebody back."""
+
+    reference: str = Field(pattern=r"^[0-9A-Za-z][0-9A-Za-z./_-]{0,99}$")
 
 
 class NewBeneficiary(Value):

@@ -1,4 +1,8 @@
-"""What is asked of providers without anybody waiting: what became of transactions, and refunds."""
+"""What is asked without anybody waiting.
+
+Payment providers are asked what became of transactions, and to give refunds back; the tax register
+what it has not answered yet.
+"""
 
 import random
 from collections.abc import Callable
@@ -25,14 +29,17 @@ from chalicelib.contexts.payments.domain.state import Refund
 from chalicelib.contexts.payments.noting import note
 from chalicelib.contexts.payments.projections import (
     which_refunds_are_to_be_paid,
+    which_tax_enquiries_wait,
     which_transactions_are_open,
 )
+from chalicelib.contexts.payments.projections.which_tax_enquiries_wait import Waiting
 from chalicelib.contexts.payments.projections.which_transactions_are_open import Open
 from chalicelib.contexts.payments.providers.interface import (
     Notice,
     ProviderUnavailable,
     RefundWish,
 )
+from chalicelib.contexts.payments.taxes.asking import ask_again
 from chalicelib.handle import Done, fold, handle
 from chalicelib.http.problems import blame
 from chalicelib.kernel import Origin
@@ -49,12 +56,13 @@ Origins = Callable[[str, str], Origin]
 """(version of a row as `stream@number`, what follows) → the origin, the same for a repetition."""
 
 
-def ask_providers(origins: Origins, over: Callable[[], bool]) -> None:
-    """Ask about every transaction that is due; have every approved refund paid."""
+def ask_what_is_due(origins: Origins, over: Callable[[], bool]) -> None:
+    """Ask about every transaction and enquiry that is due; have every approved refund paid."""
     views, now = runtime.views(), runtime.now()
     due = {
         "ask": views.due(which_transactions_are_open.answer, "due", now),
         "refund": views.due(which_refunds_are_to_be_paid.answer, "due", now),
+        "tax": views.due(which_tax_enquiries_wait.answer, "due", now),
     }
     jobs = [(what, *found) for what, rows in due.items() for found in islice(rows, AT_ONCE)]
     # A provider that is down must not use up each minute's time before others have their turn.
@@ -68,6 +76,8 @@ def ask_providers(origins: Origins, over: Callable[[], bool]) -> None:
             origin = origins(seen, f"{what}#{name}")
             if isinstance(row, Open):
                 ask(row, origin)
+            elif isinstance(row, Waiting):
+                ask_again(row.enquiry, origin)
             else:
                 pay_back(row.payment, row.refund, origin)
         except Exception as error:  # noqa: BLE001 -- one case is no reason to hold up all others.

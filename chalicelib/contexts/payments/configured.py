@@ -14,7 +14,8 @@ from chalicelib.kernel import Value
 class TaxRegister(Value):
     """How the tax register is asked, and in which words it answers.
 
-    `url` takes the question; the money is booked as owed to `agency`. `asks` are the question's
+    `url` takes the question; the money is booked as owed to `agency`. Who asks waits `patience_s`
+    for an answer; after that the register is asked again without them. `asks` are the question's
     fixed fields, `code_field` and `identity_field` what it says the dossier's code and the person's
     number in; `rows_field` and `total_field` are where the answer has its rows and their sum.
     Rule: TRAN_CODE 05011, TYPE 00110, TRANGTHAI 01; [R] all the rest.
@@ -22,6 +23,7 @@ class TaxRegister(Value):
 
     url: str
     agency: CanonicalCode
+    patience_s: float = Field(default=8, gt=0, le=20)
     asks: dict[str, str] = Field(default_factory=lambda: {"TRAN_CODE": "05010", "TYPE": "00109"})
     code_field: str = "MA_HS"
     identity_field: str = "SO_CMT"

@@ -5,6 +5,7 @@ Every event's postings balance, so the books balance after every event. Accounts
 - assets (debit): `provider_receivable`, what a provider took and owes us; `settled_cash`, what it
   has settled; `provider_fees`, what it kept for itself; `written_off`, what was given up;
   `handed_on`, what was collected for the treasury.
+- against them (credit): `paid_by_hand`, what an agency gave back from an account of its own.
 - liabilities and revenue (credit): `payer_clearing`, what payers paid that no line has yet, or too
   much; `revenue_fee`, `revenue_charge`, `revenue_fine`, `revenue_tax` (phí, lệ phí, tiền phạt,
   thuế); `treasury`, what is the treasury's of it; `refunds_payable`, what was promised back.
@@ -22,6 +23,7 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentCapturedLate,
     PaymentPaid,
     PaymentRefundApproved,
+    PaymentRefundPaidByHand,
     PaymentRefundSettled,
     SettlementDayClosed,
 )
@@ -41,6 +43,7 @@ Account = Literal[
     "settled_cash",
     "provider_fees",
     "written_off",
+    "paid_by_hand",
 ]
 """Every account there is."""
 
@@ -50,6 +53,7 @@ LedgerEvent = (
     | PaymentPaid
     | PaymentRefundApproved
     | PaymentRefundSettled
+    | PaymentRefundPaidByHand
     | SettlementDayClosed
 )
 """Every event that moves money. What is asked, tried or failed moves none."""
@@ -104,6 +108,9 @@ def _postings(event: Any) -> Iterator[Posting]:
             agency, amount = event.agency, event.amount
             yield Posting("refunds_payable", agency, debit=amount)
             yield Posting("provider_receivable", agency, event.provider, credit=amount)
+        case PaymentRefundPaidByHand():
+            yield Posting("refunds_payable", event.agency, debit=event.amount)
+            yield Posting("paid_by_hand", event.agency, credit=event.amount)
         case SettlementDayClosed():
             yield from _settled(event)
 

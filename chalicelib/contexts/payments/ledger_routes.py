@@ -1,19 +1,21 @@
 """The ledger over HTTP: balances, the trial balance, entries, and where books disagree."""
 
-from datetime import date
+from datetime import date, datetime
 from itertools import groupby
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-from chalice.app import Response
 from pydantic import Field, model_validator
+from typing_extensions import TypedDict
 
 from chalicelib.agency_code import canonical
 from chalicelib.contexts.payments import books
-from chalicelib.contexts.payments.ledger import EVERYBODY, Account, Balance
+from chalicelib.contexts.payments.ledger import EVERYBODY, Account, Balance, Posting
+from chalicelib.contexts.payments.people import acts_for, office
 from chalicelib.contexts.payments.projections import do_the_books_agree
+from chalicelib.contexts.payments.projections.do_the_books_agree import PaymentAgreement
 from chalicelib.http.identity import Role
-from chalicelib.http.paging import listing, page_of, page_request
-from chalicelib.http.resource import Resource, ok
+from chalicelib.http.paging import Page, listing, page_of, page_request
+from chalicelib.http.resource import Answer, Resource, ok
 from chalicelib.kernel import Forbidden, Value
 from chalicelib.projector.table import InvalidCursor
 
@@ -25,7 +27,7 @@ _POSITION_DIGITS = 15
 
 
 class NotYourLedger(Forbidden):
-    """An officer sees the books of their own agency only."""
+    """An officer sees the books of their own agency, and of those whose place it took."""
 
     code = "not-your-ledger"
 
@@ -43,6 +45,57 @@ class Moment(Value):
         return self
 
 
+class AccountBalance(TypedDict):
+    """What moved on an account, in đồng; `balance` is debit less credit."""
+
+    account: Account
+    provider: str
+    debit: int
+    credit: int
+    balance: int
+
+
+class LedgerBalances(TypedDict):
+    """What stands on the accounts of `agency` (`*`: of all).
+
+    At the end of day `on` in Hanoi, or at `position` of history; now, if neither is said.
+    """
+
+    agency: str
+    on: date | None
+    position: int | None
+    accounts: list[AccountBalance]
+
+
+class TrialBalance(TypedDict):
+    """The sums of every account of all agencies, in đồng; `balanced`: debits equal credits."""
+
+    on: date | None
+    position: int | None
+    accounts: list[AccountBalance]
+    debit: int
+    credit: int
+    balanced: bool
+
+
+class LedgerEntry(TypedDict):
+    """One side of what an event moved, in đồng.
+
+    The event stands at `position` of history: it is number `index` (from 0) in commit `seen`.
+    """
+
+    position: int
+    seen: str
+    index: int
+    type: str
+    at: datetime
+    account: Account
+    agency: str
+    provider: str
+    debit: int
+    credit: int
+
+
 class Filter(Value):
     """Which entries are wanted."""
 
@@ -50,20 +103,23 @@ class Filter(Value):
 
 
 @routes.get("/ledger/balances", allow={*READERS, "officer"})
-def read_balances() -> Response:
+def read_balances() -> Answer[LedgerBalances]:
     """What stands on an agency's accounts, or on all. Query: `agency`, and `on` or `position`.
 
-    An officer sees their own agency's. 404 `position-not-reached`, 422 `replay-too-long`.
+    An officer sees those of their agency, or of one whose place it took. 404
+    `position-not-reached`, 422 `replay-too-long`.
     """
     query = routes.query()
     agency = _whose(query.pop("agency", None))
     moment = routes.build(Moment, **query)
     accounts = [_shown(one) for one in _held(agency, moment)]
-    return ok({"agency": agency, **moment.model_dump(mode="json"), "accounts": accounts})
+    return ok(
+        {"agency": agency, "on": moment.on, "position": moment.position, "accounts": accounts}
+    )
 
 
 @routes.get("/ledger/trial-balance", allow=READERS)
-def read_trial_balance() -> Response:
+def read_trial_balance() -> Answer[TrialBalance]:
     """The sums of every account of all agencies: debits equal credits. Query: as balances."""
     moment = routes.build(Moment, **routes.query())
     sums: dict[Account, Balance] = {}
@@ -72,22 +128,24 @@ def read_trial_balance() -> Response:
         added = {"debit": so_far.debit + one.debit, "credit": so_far.credit + one.credit}
         sums[one.account] = so_far.model_copy(update=added)
     debit, credit = (sum(getattr(s, side) for s in sums.values()) for side in ("debit", "credit"))
-    answer = {
-        **moment.model_dump(mode="json"),
-        "accounts": [_shown(one) for one in sums.values()],
-        "debit": debit,
-        "credit": credit,
-        "balanced": debit == credit,
-    }
-    return ok(answer)
+    return ok(
+        {
+            "on": moment.on,
+            "position": moment.position,
+            "accounts": [_shown(one) for one in sums.values()],
+            "debit": debit,
+            "credit": credit,
+            "balanced": debit == credit,
+        }
+    )
 
 
 @routes.get("/ledger/entries", allow={*READERS, "officer"})
-def list_entries() -> Response:
+def list_entries() -> Answer[Page[LedgerEntry]]:
     """What moved, in history's order. Query: `account`, `agency`, `limit`, `cursor`.
 
     `cursor` is a position: what moved behind it. What one commit moved is never divided. An officer
-    sees their own agency's.
+    sees what is their agency's, or that of one whose place it took.
     """
     query = routes.query()
     asked, agency = page_request(query), _whose(query.get("agency"))
@@ -97,28 +155,21 @@ def list_entries() -> Response:
 
 
 @routes.get("/ledger/disagreements", allow=READERS)
-def list_disagreements() -> Response:
+def list_disagreements() -> Answer[Page[PaymentAgreement]]:
     """Where payment, dossier and ledger disagree, the longest first. Query: paging."""
     return page_of(do_the_books_agree.answer, page_request(routes.query()), by="wrong")
 
 
 def _page(
     after: int, limit: int, agency: str, account: Account | None
-) -> tuple[list[dict[str, Any]], int, bool]:
+) -> tuple[list[LedgerEntry], int, bool]:
     """The postings behind a position, how far that goes, and whether more may follow."""
-    items: list[dict[str, Any]] = []
+    items: list[LedgerEntry] = []
     reached = after
     for last, found in books.entries(after):
         for position, together in groupby(found, key=lambda entry: entry.position):
             shown = [
-                {
-                    "position": position,
-                    "seen": entry.seen,
-                    "index": entry.nth,
-                    "type": entry.type,
-                    "at": entry.at.isoformat(),
-                    **one._asdict(),
-                }
+                _entry(entry, one)
                 for entry in together
                 for one in entry.postings
                 if agency in {EVERYBODY, one.agency} and account in {None, one.account}
@@ -133,15 +184,35 @@ def _page(
     return items, reached, False
 
 
+def _entry(entry: books.Entry, one: Posting) -> LedgerEntry:
+    return {
+        "position": entry.position,
+        "seen": entry.seen,
+        "index": entry.nth,
+        "type": entry.type,
+        "at": entry.at,
+        "account": one.account,
+        "agency": one.agency,
+        "provider": one.provider,
+        "debit": one.debit,
+        "credit": one.credit,
+    }
+
+
 def _held(agency: str, moment: Moment) -> tuple[Balance, ...]:
     if moment.position:
         return books.held_at(agency, moment.position)
     return books.held_on(agency, moment.on) if moment.on else books.held(agency)
 
 
-def _shown(one: Balance) -> dict[str, Any]:
-    """An account's sums; its `balance` is debit less credit."""
-    return one.model_dump(mode="json") | {"balance": one.debit - one.credit}
+def _shown(one: Balance) -> AccountBalance:
+    return {
+        "account": one.account,
+        "provider": one.provider,
+        "debit": one.debit,
+        "credit": one.credit,
+        "balance": one.debit - one.credit,
+    }
 
 
 def _whose(agency: str | None) -> str:
@@ -153,10 +224,10 @@ def _whose(agency: str | None) -> str:
     caller = routes.caller()
     if caller.role != "officer":
         return canonical(agency) if agency else EVERYBODY
-    own = caller.agency or ""
-    if agency and canonical(agency) != own:
+    whose = canonical(agency) if agency else office(caller)
+    if not acts_for(caller, whose):
         raise NotYourLedger(field="agency")
-    return own
+    return whose
 
 
 def _position(cursor: str | None) -> int:

@@ -10,8 +10,11 @@ from pydantic_core import to_json
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
 from chalicelib.contexts.payments import providers
-from chalicelib.contexts.payments.domain.payee import SetPayeeAccount, payee
+from chalicelib.contexts.payments.domain.events import ProviderTerms
+from chalicelib.contexts.payments.domain.payee import PayeeAccounts, SetPayeeAccount, payee
 from chalicelib.contexts.payments.domain.provider import (
+    ProviderCommand,
+    ProviderStatus,
     RegisterProvider,
     ResumeProvider,
     SuspendProvider,
@@ -19,14 +22,16 @@ from chalicelib.contexts.payments.domain.provider import (
     provider,
 )
 from chalicelib.contexts.payments.noting import note
+from chalicelib.contexts.payments.people import acts_for
 from chalicelib.contexts.payments.projections import which_providers_are_there
+from chalicelib.contexts.payments.projections.which_providers_are_there import PaymentProvider
 from chalicelib.delivery.signatures import Unauthenticated, secret_bytes
 from chalicelib.handle import fold, handle
 from chalicelib.http.identity import ROLES
-from chalicelib.http.paging import page_of, page_request
+from chalicelib.http.paging import Page, page_of, page_request
 from chalicelib.http.problems import blame
-from chalicelib.http.resource import JSON, SIGNED, Resource, accepted, ok
-from chalicelib.kernel import Forbidden, Invalid, Value
+from chalicelib.http.resource import JSON, SIGNED, Answer, Receipt, Resource, accepted, ok
+from chalicelib.kernel import Forbidden, Invalid, NotFound, Value
 from chalicelib.privacy.personal import Personal
 
 routes = Resource(__name__)
@@ -52,6 +57,13 @@ class ProviderRequest(WantedTerms):
         return self
 
 
+class RegisteredProvider(ProviderTerms):
+    """How a provider is reached, and whether payers are sent to it."""
+
+    provider: str
+    status: ProviderStatus
+
+
 class SuspensionRequest(Value):
     """The body of `PUT /payment-providers/{provider}/suspension`."""
 
@@ -65,8 +77,15 @@ class NotYourPayee(Forbidden):
     rule = "Each agency answers for its own accounts"
 
 
+class PayeeUnknown(NotFound):
+    """There is no such payee, or none that the caller may know of."""
+
+    code = "payee-unknown"
+    rule = "Each agency answers for its own accounts"
+
+
 @routes.put("/payment-providers/{provider_code}", allow={"administrator"}, step_up=True)
-def register_provider(provider_code: str) -> Response:
+def register_provider(provider_code: str) -> Answer[Receipt]:
     """Say how a payment provider is reached, all of it. 202; its notices come in from now on."""
     asked = routes.json(ProviderRequest)
     secret = asked.secret.get_secret_value()
@@ -82,7 +101,7 @@ def register_provider(provider_code: str) -> Response:
 
 
 @routes.put("/payment-providers/{provider_code}/suspension", allow={"administrator"})
-def suspend_provider(provider_code: str) -> Response:
+def suspend_provider(provider_code: str) -> Answer[Receipt]:
     """Send nobody to a provider for now. 202, or 404 `provider-unknown`."""
     reason = routes.json(SuspensionRequest).reason
     return _change(
@@ -91,13 +110,13 @@ def suspend_provider(provider_code: str) -> Response:
 
 
 @routes.delete("/payment-providers/{provider_code}/suspension", allow={"administrator"})
-def resume_provider(provider_code: str) -> Response:
+def resume_provider(provider_code: str) -> Answer[Receipt]:
     """Send payers to a provider again. 202, or 404 `provider-unknown`."""
     return _change(routes.build(ResumeProvider, origin=routes.origin(), provider=provider_code))
 
 
 @routes.get("/payment-providers", allow=set(ROLES))
-def list_providers() -> Response:
+def list_providers() -> Answer[Page[PaymentProvider]]:
     """The providers that payers may choose from, by name. Query: `suspended=true`, paging."""
     query = routes.query()
     asked, all_ = page_request(query), query.get("suspended") == "true"
@@ -110,16 +129,17 @@ def list_providers() -> Response:
 
 
 @routes.get("/payment-providers/{provider_code}", allow={"administrator", "auditor"})
-def see_provider(provider_code: str) -> Response:
+def see_provider(provider_code: str) -> Answer[RegisteredProvider]:
     """How a provider is reached, without its secret. 404 `provider-unknown`."""
     state, version = providers.known(provider_code)
     assert state.terms is not None
-    shown = {"provider": provider_code, "status": state.status, **state.terms.model_dump()}
+    assert state.status != "unknown"
+    shown = RegisteredProvider(provider=provider_code, status=state.status, **dict(state.terms))
     return ok(shown, version=version)
 
 
 @routes.put("/payees/{agency}/account", allow={"administrator"}, step_up=True)
-def set_payee_account(agency: str) -> Response:
+def set_payee_account(agency: str) -> Answer[Receipt]:
     """Say which account the money for an agency goes to. 202, or 403 `not-your-payee`."""
     code = canonical(agency)
     if routes.caller().agency not in {None, code}:
@@ -129,10 +149,16 @@ def set_payee_account(agency: str) -> Response:
 
 
 @routes.get("/payees/{agency}", allow={"officer", "auditor", "administrator"})
-def see_payee(agency: str) -> Response:
-    """The accounts that the money for an agency goes to; null where nobody has said."""
-    commits = runtime.event_store().load(f"payee-{canonical(agency)}")
-    return ok(fold(payee, commits).model_dump(), version=len(commits))
+def see_payee(agency: str) -> Answer[PayeeAccounts]:
+    """The accounts that the money for an agency goes to; null where nobody has said.
+
+    An officer sees those of their agency, or of one whose place it took. 404 `payee-unknown`.
+    """
+    code, caller = canonical(agency), routes.caller()
+    if caller.role == "officer" and not acts_for(caller, code):
+        raise PayeeUnknown
+    commits = runtime.event_store().load(f"payee-{code}")
+    return ok(fold(payee, commits), version=len(commits))
 
 
 # A GET that changes something, because VNPay's protocol is so; what it changes it changes once.
@@ -173,5 +199,5 @@ def _verdict(spoken: providers.Provider, body: bytes) -> providers.Verdict:
         return "broken"
 
 
-def _change(command: Any) -> Response:
+def _change(command: ProviderCommand) -> Answer[Receipt]:
     return accepted(handle(runtime.event_store(), provider, command.provider, command))

@@ -1,8 +1,7 @@
 """Payments over HTTP: asked for by agencies, paid by their payers, given back by two officers."""
 
-from typing import Any, TypeVar
-
-from chalice.app import Response
+from datetime import datetime
+from typing import Any, NotRequired, TypeVar
 
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
@@ -12,6 +11,7 @@ from chalicelib.contexts.payments.asked import (
     NewRefund,
     NewTransaction,
     Reason,
+    TransferMade,
 )
 from chalicelib.contexts.payments.configured import limits
 from chalicelib.contexts.payments.domain.commands import (
@@ -19,6 +19,7 @@ from chalicelib.contexts.payments.domain.commands import (
     ApproveRefund,
     CancelPayment,
     InitiateTransaction,
+    NoteRefundPaidByHand,
     RejectRefund,
     RequestPayment,
     RequestRefund,
@@ -31,18 +32,25 @@ from chalicelib.contexts.payments.domain.payment import (
     payment_id,
 )
 from chalicelib.contexts.payments.domain.refusals import NotYourPayment, PaymentUnknown
-from chalicelib.contexts.payments.domain.state import Payment, Transaction
-from chalicelib.contexts.payments.people import office, person, reader
+from chalicelib.contexts.payments.domain.state import Payment as PaymentState
+from chalicelib.contexts.payments.domain.state import PaymentStatus, Transaction
+from chalicelib.contexts.payments.people import (
+    acts_for,
+    in_name_of,
+    office,
+    person,
+    reader,
+)
 from chalicelib.contexts.payments.projections import (
     which_payments_are_asked_of_me,
     which_payments_await_an_agency,
 )
-from chalicelib.contexts.payments.shown import seen_by, shown, standing
+from chalicelib.contexts.payments.shown import Payment, seen_by, shown, standing
 from chalicelib.handle import Done, Stale, fold, handle
 from chalicelib.http.identity import Role
-from chalicelib.http.paging import page_of, page_request
+from chalicelib.http.paging import Listed, Page, page_of, page_request
 from chalicelib.http.personal import opened
-from chalicelib.http.resource import Resource, accepted, created, ok
+from chalicelib.http.resource import Answer, Receipt, Resource, accepted, created, ok
 from chalicelib.kernel import Invalid, Value
 
 routes = Resource(__name__)
@@ -50,8 +58,57 @@ DESK: set[Role] = {"officer", "system"}
 C = TypeVar("C", bound=AnyPaymentCommand)
 
 
+class PaymentAsked(Receipt):
+    """The receipt of a request, with the id of its `payment`."""
+
+    payment: str
+
+
+class ListedPayment(Listed):
+    """A payment in the list of its payer or its agency; amounts in đồng.
+
+    Its agency is told what it has to look into: `undecided` are the refunds that nobody has decided
+    on, `failed` those that a provider could not carry out, `disputed` the transactions of which a
+    notice said what cannot be.
+    """
+
+    payment: str
+    agency: str
+    dossier: str
+    obligation: str
+    status: PaymentStatus
+    amount: int
+    captured: int
+    refunded: int
+    expires_at: datetime | None
+    requested_at: datetime
+    undecided: NotRequired[list[str]]
+    failed: NotRequired[list[str]]
+    disputed: NotRequired[list[str]]
+
+
+class TransactionBegun(Receipt):
+    """The receipt of a `transaction` of `amount` đồng that can be paid until `expires_at`.
+
+    `url` is where the payer's browser goes, `qr_text` what a QR code shows instead; both are None
+    once there is nothing to pay on it any more.
+    """
+
+    transaction: str
+    amount: int
+    url: str | None
+    qr_text: str | None
+    expires_at: datetime
+
+
+class RefundAsked(Receipt):
+    """The receipt of a request for money back, with the id of its `refund`."""
+
+    refund: str
+
+
 @routes.post("/payments", allow=DESK)
-def request_payment() -> Response:
+def request_payment() -> Answer[PaymentAsked]:
     """Ask somebody to pay the caller's agency: 201 with the `payment`'s id."""
     asked, origin, agency = routes.json(NewPayment), routes.origin(), office(routes.caller())
     id_ = payment_id(origin.command_id)
@@ -69,16 +126,15 @@ def request_payment() -> Response:
 
 
 @routes.get("/payments", allow={"citizen", "officer", "system", "auditor"})
-def list_payments() -> Response:
+def list_payments() -> Answer[Page[ListedPayment]]:
     """The caller's own payments, or those owed to an agency, newest first.
 
-    Query: `agency` (an auditor's any, else the caller's own), `status`, `attention` (`true`: with
-    something to decide or look into), `limit`, `cursor`, `seen`.
+    Query: `agency` (an auditor's any, else the caller's own or one whose place it took), `status`,
+    `attention` (`true`: with something to decide or look into), `limit`, `cursor`, `seen`.
     """
     caller, query = routes.caller(), routes.query()
-    question, by = which_payments_are_asked_of_me.answer, ""
     if caller.role == "citizen":
-        by = person(caller.subject)
+        question, by = which_payments_are_asked_of_me.answer, person(caller.subject)
     else:
         question, by = which_payments_await_an_agency.answer, _agency()
 
@@ -95,7 +151,7 @@ def list_payments() -> Response:
 
 
 @routes.get("/payments/{payment_id}", allow={"citizen", "officer", "system", "auditor"})
-def see_payment(payment_id: str) -> Response:
+def see_payment(payment_id: str) -> Answer[Payment]:
     """One payment, always current, with its transactions and refunds: for payer, payee, auditor."""
     caller = routes.caller()
     found = seen_by(caller, payment_id)
@@ -103,7 +159,7 @@ def see_payment(payment_id: str) -> Response:
 
 
 @routes.post("/payments/{payment_id}/transactions", allow={"citizen"})
-def begin_transaction(payment_id: str) -> Response:
+def begin_transaction(payment_id: str) -> Answer[TransactionBegun]:
     """Go and pay: 201 with where the payer's browser goes (`url`) and what a QR code shows.
 
     Who asks again while the provider's page is open is sent to the same one; both are None once
@@ -138,23 +194,27 @@ def begin_transaction(payment_id: str) -> Response:
         amount=begun.amount,
         url=url,
         qr_text=qr_text,
-        expires_at=begun.expires_at.isoformat(),
+        expires_at=begun.expires_at,
     )
 
 
 @routes.put("/payments/{payment_id}/cancellation", allow=DESK)
-def cancel_payment(payment_id: str) -> Response:
+def cancel_payment(payment_id: str) -> Answer[Receipt]:
     """Say that it need not be paid. 202; refuses `payment-already-paid`."""
     asked = routes.json(Reason)
-    return accepted(_do(CancelPayment, payment_id, agency=_office(), reason=asked.reason))
+    return accepted(
+        _do(CancelPayment, payment_id, agency=_payee_of(payment_id), reason=asked.reason)
+    )
 
 
 @routes.post("/payments/{payment_id}/refunds", allow={"citizen", "officer", "system"})
-def request_refund(payment_id: str) -> Response:
+def request_refund(payment_id: str) -> Answer[RefundAsked]:
     """Ask for money back: 201 with the `refund`'s id. Another person decides on it."""
     caller, said = routes.caller(), routes.json(NewRefund).model_dump()
-    agency = office(caller)
-    who = {"agency": agency} if agency else {"subject": person(caller.subject)}
+    if caller.role == "citizen":
+        who = {"subject": person(caller.subject)}
+    else:
+        who = {"agency": _payee_of(payment_id)}
     done = _do(RequestRefund, payment_id, **who, **said)
     assert done.commit
     [refund] = [data["refund"] for data in done.commit.data() if "refund" in data]
@@ -162,33 +222,46 @@ def request_refund(payment_id: str) -> Response:
 
 
 @routes.put("/payments/{payment_id}/refunds/{refund_id}/approval", allow={"officer"}, step_up=True)
-def approve_refund(payment_id: str, refund_id: str) -> Response:
+def approve_refund(payment_id: str, refund_id: str) -> Answer[Receipt]:
     """Agree to a refund that somebody else asked for. 202; the provider is told by itself."""
-    routes.json(_Nothing)
-    return accepted(_do(ApproveRefund, payment_id, refund=refund_id, agency=_office()))
+    routes.json(Nothing)
+    agency = _payee_of(payment_id)
+    return accepted(_do(ApproveRefund, payment_id, refund=refund_id, agency=agency))
 
 
 @routes.put("/payments/{payment_id}/refunds/{refund_id}/rejection", allow={"officer"})
-def reject_refund(payment_id: str, refund_id: str) -> Response:
+def reject_refund(payment_id: str, refund_id: str) -> Answer[Receipt]:
     """Do not agree to a refund that somebody else asked for, for a reason. 202."""
     reason = routes.json(Reason).reason
-    wish = {"refund": refund_id, "agency": _office(), "reason": reason}
+    wish = {"refund": refund_id, "agency": _payee_of(payment_id), "reason": reason}
     return accepted(_do(RejectRefund, payment_id, **wish))
 
 
 @routes.put(
     "/payments/{payment_id}/refunds/{refund_id}/submission", allow={"officer"}, step_up=True
 )
-def submit_refund(payment_id: str, refund_id: str) -> Response:
+def submit_refund(payment_id: str, refund_id: str) -> Answer[Receipt]:
     """Tell the provider again of a refund that it could not carry out. 202."""
-    routes.json(_Nothing)
+    routes.json(Nothing)
     origin = routes.origin()
-    if standing(payment_id).state.agency != _office():
+    if not acts_for(routes.caller(), standing(payment_id).state.agency):
         raise NotYourPayment(field="payment")
     return accepted(asking.pay_back(payment_id, refund_id, origin))
 
 
-class _Nothing(Value):
+@routes.put("/payments/{payment_id}/refunds/{refund_id}/payout", allow={"officer"}, step_up=True)
+def note_refund_paid_by_hand(payment_id: str, refund_id: str) -> Answer[Receipt]:
+    """Say that the agency paid a refund itself, as the provider could not. 202.
+
+    Another officer says so than who asked for it. Refuses `refund-transition-refused` unless the
+    provider has said that it cannot.
+    """
+    reference = routes.json(TransferMade).reference
+    wish = {"refund": refund_id, "agency": _payee_of(payment_id), "reference": reference}
+    return accepted(_do(NoteRefundPaidByHand, payment_id, **wish))
+
+
+class Nothing(Value):
     """A wish that says all by its route."""
 
 
@@ -199,26 +272,27 @@ def _do(kind: type[C], payment_id: str, **said: Any) -> Done:
     return handle(runtime.event_store(), payment, payment_id, wish)
 
 
-def _office() -> str:
-    return office(routes.caller())
+def _payee_of(payment_id: str) -> str:
+    """The payment's agency, if the caller acts for it; else their own, which will be refused."""
+    return in_name_of(routes.caller(), standing(payment_id).state.agency)
 
 
 def _agency() -> str:
-    """The agency that is asked about: the caller's own, an auditor's any.
+    """The agency that is asked about: the caller's own, one it took the place of; an auditor's any.
 
     Raises:
         NotYourPayment: it is another's. Invalid: an auditor named none.
     """
-    own, asked = _office(), routes.query().get("agency")
-    agency = canonical(asked) if asked else own
+    caller, asked = routes.caller(), routes.query().get("agency")
+    agency = canonical(asked) if asked else office(caller)
     if not agency:
         raise Invalid("Say of which agency", field="agency")
-    if own and own != agency:
+    if caller.role != "auditor" and not acts_for(caller, agency):
         raise NotYourPayment("The agency itself and auditors see this", field="agency")
     return agency
 
 
-def _account(state: Payment) -> Payee | None:
+def _account(state: PaymentState) -> Payee | None:
     """The account that the payment's agency has said its money goes to."""
     accounts = fold(payees, runtime.event_store().load(f"payee-{state.agency}"))
     return accounts.of(state.lines)
@@ -228,7 +302,7 @@ def _payer(asked: NewTransaction) -> Payer | None:
     return Payer(**asked.payer.model_dump()) if asked.payer else None
 
 
-def _begun(done: Done, state: Payment, wish: InitiateTransaction) -> Transaction:
+def _begun(done: Done, state: PaymentState, wish: InitiateTransaction) -> Transaction:
     """The transaction that the wish led to, now or the first time, or that was there."""
     if done.commit:
         return state.transactions[done.commit.data()[0]["transaction"]]
@@ -240,9 +314,8 @@ def _begun(done: Done, state: Payment, wish: InitiateTransaction) -> Transaction
     return found
 
 
-def _said(begun: Transaction, state: Payment) -> providers.Begin:
+def _said(begun: Transaction, state: PaymentState) -> providers.Begin:
     """What the provider is told."""
-    payer = opened(state.payer)
     return providers.Begin(
         transaction=begun.transaction,
         amount=begun.amount,
@@ -254,5 +327,5 @@ def _said(begun: Transaction, state: Payment) -> providers.Begin:
         ip=str(routes.request.context.get("identity", {}).get("sourceIp", "")),
         dossier=state.dossier,
         payee=state.payee,
-        payer=Payer(**payer) if payer else None,
+        payer=opened(state.payer),
     )

@@ -15,8 +15,9 @@ from chalicelib.contexts.agencies.domain.agency import (
     Agency,
     AgencyAlreadyRegistered,
     AgencyEnded,
+    AgencyName,
     AgencyNotRegistered,
-    Belonged,
+    AgencyParent,
     CorrectValidity,
     DissolveAgency,
     EndsBeforeItBegins,
@@ -26,7 +27,6 @@ from chalicelib.contexts.agencies.domain.agency import (
     LockSystem,
     MergeAgency,
     MoveAgency,
-    Named,
     ParentUnknown,
     RegisterAgency,
     RegisterSystem,
@@ -633,13 +633,13 @@ def test_merging(given, when, then):
 def test_names_and_places_are_kept_with_their_days():
     state = agency.fold([entered, renamed, placed, corrected, freed, dissolved])
     assert state.names == (
-        Named(name="Demo agency one", name_english="", from_on=None),
-        Named(name="Demo agency new", name_english="", from_on=MARCH),
+        AgencyName(name="Demo agency one", name_english="", from_on=None),
+        AgencyName(name="Demo agency new", name_english="", from_on=MARCH),
     )
     assert state.parents == (
-        Belonged(parent=None, from_on=None),
-        Belonged(parent="Z02", from_on=MARCH),
-        Belonged(parent=None, from_on=JULY),
+        AgencyParent(parent=None, from_on=None),
+        AgencyParent(parent="Z02", from_on=MARCH),
+        AgencyParent(parent=None, from_on=JULY),
     )
     assert (state.valid_from, state.valid_to, state.ended) == (
         MARCH,

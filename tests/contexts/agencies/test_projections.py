@@ -28,6 +28,7 @@ from chalicelib.contexts.agencies.projections.which_units_belong_to_an_agency im
 from chalicelib.contexts.documents.projections import who_takes_part
 from chalicelib.delivery.address import Address
 from chalicelib.privacy.personal import Personal
+from chalicelib.succession import heir_of
 
 # Demo data: no agency is called so.
 SEALED = Personal[str](subject="system:Z01:egov", sealed="c2VhbGVk", where="agency-Z01@2")
@@ -257,7 +258,7 @@ def test_who_answers_for_an_agency(code, day, answers):
         one: folded(who_takes_part.answer, entered.model_copy(update={"code": one}), *life)
         for one, life in lives.items()
     }
-    assert who_takes_part.resolve(code, rows.get, day) == answers
+    assert heir_of(code, rows.get, day) == answers
 
 
 @pytest.mark.parametrize(

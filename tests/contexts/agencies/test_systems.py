@@ -42,6 +42,12 @@ def send(method, path, body=None):
     return answer.json.get("code") or answer.status
 
 
+def test_who_is_written_to_finds_letters_signed_by_workers_that_make_no_key():
+    tables = runtime.client("dynamodb")
+    for keys, count in (("service_keys", 3), ("epoch_keys", 1), ("subject_keys", 0)):
+        assert tables.scan(TableName=runtime.table(keys))["Count"] == count
+
+
 def prove(seed):
     now = int(runtime.now().timestamp())
     signed = {

@@ -137,6 +137,8 @@ def test_a_proof_that_fits_into_no_code_is_refused(log):
         (f"/proof/{STREAM}/8/code", 404, "not-in-log"),
         (f"/proof/{STREAM}/6/code?format=text", 404, "not-sealed-yet"),
         (f"/proof/{STREAM}/1/code?format=png", 422, "invalid-request"),
+        (f"/proof/{STREAM}/1?entry=perhaps", 422, "invalid-request"),
+        (f"/proof/{STREAM}/1?commit=2", 422, "invalid-request"),
         ("/consistency?from=3&to=6", 404, "not-sealed-yet"),
         ("/consistency?from=4&to=3", 404, "not-sealed-yet"),
         ("/consistency", 422, "invalid-request"),

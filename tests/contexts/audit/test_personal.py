@@ -108,7 +108,9 @@ def test_the_log_tells_nobody_whose_it_is(citizen):
     assert access_log.reads(name_of(citizen), runtime.now() + timedelta(days=40))[1] == []
     assert accesses(citizen, query=f"?month={runtime.now():%Y-%m}") == found["items"]
     assert accesses(citizen, query="?month=2020-01") == []
-    assert citizen.refused("GET", "/my/accesses?month=11/2026") == (422, "invalid-month")
+    for month in ("11/2026", "2026-13", "0000-01", "2026-1"):
+        refused = citizen.refused("GET", f"/my/accesses?month={month}")
+        assert refused == (422, "invalid-month")
 
 
 def test_a_file_is_read_when_its_link_is_given(citizen):

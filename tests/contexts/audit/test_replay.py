@@ -24,6 +24,7 @@ from deployed import on_moto
 
 from chalicelib import registry, runtime
 from chalicelib.contexts.audit import cloudevents, replay
+from chalicelib.contexts.audit.cases import GENERATIONS
 from chalicelib.contexts.audit.domain.events import AccessRead
 from chalicelib.eventstore.store import Commit
 from chalicelib.text import b64url
@@ -102,12 +103,18 @@ def test_a_search_by_time_begins_and_ends_there(story):
     assert found == [event for event in everything if first <= event["time"] <= last]
     later = (runtime.now() + timedelta(days=1)).isoformat()
     assert search(**{"from": later})["items"] == []
+    # Nobody escapes a plus sign, and no calendar has moments outside of these.
+    ever = "from=0001-01-01T00:00:00+14:00&to=9999-12-31T23:59:59-14:00"
+    assert (
+        AUDITOR.get(f"/history/events?limit=200&actor=operator:demo&{ever}")["items"] == everything
+    )
 
 
 def test_a_search_finds_its_first_page_without_reading_all_before_it(story, monkeypatch):
-    # Pages numbered an hour apart: what lies before the moment is passed over by halving.
+    # What lies before the moment is passed over by halving.
     pages = list(runtime.history().pages(0))
     end = pages[-1].next - 1
+    monkeypatch.setattr(replay, "SKEW", timedelta(0))
     for page in pages:
         at = replay._numbered_before(page.numbered_at, end)
         assert at == next(p for p in pages if p.numbered_at >= page.numbered_at).first - 1
@@ -185,20 +192,19 @@ def test_differences_name_the_events_and_the_fields(story):
     assert (same["changed"], same["events"]) == ([], [])
 
 
-def test_a_case_is_a_tree_across_streams(story):
-    store = runtime.event_store()
+def happen(stream, causation="", case="demo-case-2"):
     told = AccessRead(
         subject="", role="auditor", by_agency="Z01", route="demo", what="demo", purpose="",
         at=runtime.now(),
     )  # fmt: skip
+    key = uuid4().hex
+    asked = ballot_origin(key).model_copy(
+        update={"command_id": key, "correlation": case or key, "causation": causation}
+    )
+    return runtime.event_store().append(f"demo-{stream}", None, [told], asked)
 
-    def happen(stream, causation="", case="demo-case-2"):
-        key = uuid4().hex
-        asked = ballot_origin(key).model_copy(
-            update={"command_id": key, "correlation": case or key, "causation": causation}
-        )
-        return store.append(f"demo-{stream}", None, [told], asked)
 
+def test_a_case_is_a_tree_across_streams(story):
     root = happen("1").seen
     branch = happen("2", root).seen
     happen("3", root)
@@ -223,6 +229,23 @@ def test_a_case_is_a_tree_across_streams(story):
     assert AUDITOR.refused("GET", f"/history/cases/{alone.command}") == (404, "case-unknown")
     [step] = AUDITOR.get("/history/cases/demo-case-1")["tree"]
     assert step["events"] == ["dossier.accepted"]
+
+
+def test_a_case_too_deep_for_readers_of_json_goes_on_at_the_top(story):
+    seen = ""
+    for number in range(GENERATIONS + 2):
+        seen = happen(f"deep-{number}", seen, "demo-case-3").seen
+    catch_up()
+    found = AUDITOR.get("/history/cases/demo-case-3")
+    [whole, rest] = found["tree"]
+    depth = 1
+    while whole["follows"]:
+        [whole] = whole["follows"]
+        depth += 1
+    assert depth == GENERATIONS
+    assert rest["causation"] == whole["seen"]
+    assert [one["seen"] for one in rest["follows"]] == [seen]
+    assert len(found["drawn"]) == GENERATIONS + 2
 
 
 def lines(chunk):
@@ -300,7 +323,10 @@ UNKNOWN_ONES = [
     ("/history/events?limit=0", (422, "invalid-request")),
     ("/history/events?colour=blue", (422, "invalid-request")),
     ("/history/events?from=yesterday", (422, "invalid-request")),
+    ("/history/events?from=1762000000", (422, "invalid-request")),
     ("/history/cases/demo-case-1?cursor=nonsense", (400, "invalid-cursor")),
+    ("/history/differences/dossier-1?colour=blue", (422, "invalid-request")),
+    ("/history/differences/dossier-1?from=" + "9" * 65, (422, "invalid-request")),
 ]
 
 

@@ -48,7 +48,7 @@ from chalicelib.contexts.documents.projections import (
     which_documents_did_my_agency_send,
     who_takes_part,
 )
-from chalicelib.contexts.documents.projections.where_is_my_document import Step, Whereabouts
+from chalicelib.contexts.documents.projections.where_is_my_document import CopyStep, Whereabouts
 from chalicelib.contexts.documents.projections.which_documents_answer_this_one import Replies
 from chalicelib.contexts.documents.projections.which_documents_came_to_my_agency import (
     ReceivedDocument,
@@ -204,9 +204,9 @@ whereabouts = Whereabouts(document=DOCUMENT, receiver=RECEIVER, sender=SENDER)
                     "status": "16",
                     "due_at": DUE,
                     "steps": (
-                        Step(code="01", at=AT),
-                        Step(code="13", at=AT),
-                        Step(code="16", at=LATER, note="already acted on"),
+                        CopyStep(code="01", at=AT),
+                        CopyStep(code="13", at=AT),
+                        CopyStep(code="16", at=LATER, note="already acted on"),
                     ),
                 }
             ),
@@ -217,7 +217,9 @@ whereabouts = Whereabouts(document=DOCUMENT, receiver=RECEIVER, sender=SENDER)
             whereabouts.model_copy(
                 update={
                     "change": "revocation",
-                    "steps": (Step(code="", change="revocation", note="issued in error", at=AT),),
+                    "steps": (
+                        CopyStep(code="", change="revocation", note="issued in error", at=AT),
+                    ),
                 }
             ),
             id="ordered back",
@@ -228,8 +230,8 @@ whereabouts = Whereabouts(document=DOCUMENT, receiver=RECEIVER, sender=SENDER)
                 update={
                     "status": "16",
                     "steps": (
-                        Step(code="", change="revocation", note="issued in error", at=AT),
-                        Step(code="16", change="revocation", note="already acted on", at=AT),
+                        CopyStep(code="", change="revocation", note="issued in error", at=AT),
+                        CopyStep(code="16", change="revocation", note="already acted on", at=AT),
                     ),
                 }
             ),
@@ -241,9 +243,9 @@ whereabouts = Whereabouts(document=DOCUMENT, receiver=RECEIVER, sender=SENDER)
                 update={
                     "status": "03",
                     "steps": (
-                        Step(code="03", at=AT),
-                        Step(code="", change="amendment", note="a slip of the pen", at=AT),
-                        Step(code="16", change="amendment", note="already acted on", at=AT),
+                        CopyStep(code="03", at=AT),
+                        CopyStep(code="", change="amendment", note="a slip of the pen", at=AT),
+                        CopyStep(code="16", change="amendment", note="already acted on", at=AT),
                     ),
                 }
             ),

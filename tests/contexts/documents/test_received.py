@@ -21,7 +21,7 @@ from chalicelib.contexts.documents.domain.document import document
 from chalicelib.contexts.documents.intake import Job, Submission, submissions, take_in
 from chalicelib.contexts.documents.submission import examined
 from chalicelib.handle import fold
-from chalicelib.http.problems import status_of
+from chalicelib.http.problems import refused
 from chalicelib.http.resource import MAX_ANSWER_BYTES
 from chalicelib.kernel import Origin
 
@@ -293,7 +293,7 @@ def taken_in(body):
     origin = Origin(command_id=id_, digest=id_, actor="system-1", method="jwt", at=at)
     submissions().put(Submission(id=id_, agency=SENDER, sha256=digest, received_at=at))
     job = Job(submission=id_, agency=SENDER, sha256=digest, origin=origin)
-    after = take_in(job, lambda refusal: {"code": refusal.code, "status": status_of(refusal)})
+    after = take_in(job, lambda refusal: json.loads(refused(refusal).body))
     assert after.status == "accepted", after.problem
     return "/documents/" + after.seen.split("@")[0].removeprefix("document-")
 

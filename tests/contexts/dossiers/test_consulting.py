@@ -21,6 +21,7 @@ from deployed import on_moto
 
 from chalicelib import runtime
 from chalicelib.contexts.agencies.domain.agency import MergeAgency, RegisterAgency, agency
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.documents import consultations
 from chalicelib.contexts.documents.domain.events import document_id
 from chalicelib.contexts.dossiers.domain.commands import (
@@ -29,7 +30,6 @@ from chalicelib.contexts.dossiers.domain.commands import (
     ForwardStep,
     SubmitDossier,
 )
-from chalicelib.contexts.dossiers.register import Register
 from chalicelib.handle import handle
 from chalicelib.working_time import HANOI
 

@@ -91,6 +91,7 @@ from chalicelib.contexts.dossiers.domain.refusals import (
     StepOutOfOrder,
     StepPassed,
     StepUnknown,
+    SupplementDeadlinePast,
     SupplementTooLate,
     TransitionRefused,
     WithdrawalTooLate,
@@ -254,6 +255,10 @@ def held(**changes):
         pytest.param(
             PROCESSING, RequestSupplement, {"components": ("other",)}, ComponentUnknown,
             id="asking for what the procedure does not know",
+        ),
+        pytest.param(
+            PROCESSING, RequestSupplement, {"at": MONDAY, "until": MONDAY},
+            SupplementDeadlinePast, id="asking for it by a moment that is gone",
         ),
         pytest.param(
             LIVES["supplement"], RequestSupplement, {"components": ("KQ000001",)},

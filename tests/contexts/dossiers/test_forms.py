@@ -78,7 +78,7 @@ each_form = pytest.mark.parametrize("form", FORMS)
 
 
 def plain(personal):
-    return personal.value.model_dump() if hasattr(personal.value, "model_dump") else personal.value
+    return personal.value
 
 
 def story(*kinds, opened=plain, tracking=PREFIX):

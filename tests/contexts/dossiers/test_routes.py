@@ -1,5 +1,6 @@
 """Dossiers over HTTP: who may ask what, and what the answer says."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -97,6 +98,12 @@ class TestFiling:
                 {"procedure": "1.999999"}, (404, "procedure-unknown"), id="for no procedure"
             ),
             pytest.param({"channel": "post"}, (422, "channel-wrong"), id="by post, online"),
+            pytest.param({"account": "demo"}, (422, "invalid-request"), id="for another's account"),
+            pytest.param(
+                {"contact": {"phone": "+84900000000", "notify": "email"}},
+                (422, "invalid-request"),
+                id="to be told by e-mail, without an address",
+            ),
             pytest.param({"components": []}, (422, "component-missing"), id="with nothing"),
             pytest.param(
                 {"components": [{"code": "KQ000001", "kind": "copy"}]},
@@ -357,6 +364,30 @@ class TestWorking:
     def test_who_may_not_is_refused(self, who, method, what, body, refusal):
         assert who.refused(method, f"{processing()}/{what}", body)[1] == refusal
 
+    @pytest.mark.parametrize(
+        ("method", "what", "said"),
+        [
+            pytest.param("POST", "forwardings", {"step": "examine", "to": "sign"}, id="passed on"),
+            pytest.param(
+                "POST", "returns", {"step": "examine", "to": "receive", "reason": "Demo"},
+                id="given back",
+            ),
+            pytest.param("PUT", "assignment", {}, id="given to others"),
+        ],
+    )  # fmt: skip
+    def test_a_step_goes_to_an_agency_that_there_is(self, method, what, said):
+        path = f"{processing()}/{what}"
+        nobody = said | {"to_agency": "Z99"}
+        assert SPECIALIST.refused(method, path, nobody) == (422, "step-agency-unknown")
+        SPECIALIST.do(method, path, said | {"to_agency": OTHER})
+
+    def test_no_obligation_is_larger_than_any_amount_is(self):
+        line = {"code": "demo", "name": "Demo", "kind": "fee", "amount": 10**15}
+        path = f"{processing()}/obligations"
+        asked = {"lines": [line, line]}
+        assert SPECIALIST.refused("POST", path, asked) == (422, "invalid-request")
+        assert SPECIALIST.do("POST", path, {"lines": [line]})["obligation"]
+
     def test_of_two_officers_who_saw_the_same_one_is_refused(self):
         path = accepted()
         CLERK.do("PUT", f"{path}/processing", if_match='"2"')
@@ -367,11 +398,14 @@ class TestWorking:
         for path in ("/dossiers/nothing/acceptance", "/dossiers/no-thing/acceptance"):
             assert CLERK.refused("PUT", path) == UNKNOWN
 
-    def test_a_supplement_comes_in_time_or_not_at_all(self):
-        path = processing()
-        past = runtime.now().replace(year=2020).isoformat()
-        asked = {"reason": "Demo", "until": past}
+    def test_a_supplement_comes_in_time_or_not_at_all(self, monkeypatch):
+        path, real = processing(), runtime.now
+        gone = {"reason": "Demo", "until": (real() - timedelta(hours=1)).isoformat()}
+        refusal = SPECIALIST.refused("POST", f"{path}/supplement-requests", gone)
+        assert refusal == (422, "supplement-deadline-past")
+        asked = gone | {"until": (real() + timedelta(hours=1)).isoformat()}
         SPECIALIST.do("POST", f"{path}/supplement-requests", asked)
+        monkeypatch.setattr(runtime, "now", lambda: real() + timedelta(hours=2))
         assert CITIZEN.refused("POST", f"{path}/supplements", {}) == (409, "supplement-too-late")
         assert STRANGER.refused("POST", f"{path}/supplements", {}) == UNKNOWN
 

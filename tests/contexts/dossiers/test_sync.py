@@ -209,6 +209,10 @@ def test_what_there_was_no_time_for_is_to_be_sent_again():
     assert outcomes(*states) == wanted
 
 
+def test_what_is_no_message_at_all_holds_up_no_other():
+    assert outcomes("x", None, state(new_code(), 1)) == ["refused", "refused", "accepted"]
+
+
 def test_a_request_has_its_bounds():
     many = {"DanhSachHoSo": [{}] * (sync.MAX_STATES + 1)}
     assert SYSTEM.refused("POST", PATH, many) == (422, "invalid-request")

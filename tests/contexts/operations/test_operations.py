@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from unittest import mock
 from uuid import uuid4
@@ -18,6 +19,7 @@ from app import app
 from chalicelib import registry, runtime
 from chalicelib.contexts.operations.routes import SHOWN
 from chalicelib.delivery.deliver import ABANDONED
+from chalicelib.history.heads import Head
 from chalicelib.workers import deliver
 
 administrator = Gateway(app, caller("administrator", "chief"))
@@ -87,7 +89,9 @@ def test_an_empty_axis_stands_still(post):
     assert {w["name"]: w["lag"] for w in status["workers"]} == {
         "notify": 0,
         "outbox": 0,
+        "published": 0,
         "react": 0,
+        "sealed": 0,
     }
     assert status["reactions"] == {"parked": 0}
     assert status["rebuilds"] == []
@@ -102,6 +106,9 @@ def test_the_status_says_who_is_behind_and_what_waits(post):
     post.serve()
     post.axis.checkpoints = runtime.checkpoints()
     post.axis.checkpoints.advance({"who_takes_part~1": 4, "who_takes_part~2": 2})
+    tree = Head(size=3, root=b"demo", peaks=(), note="demo", sealed_at=runtime.now(), settled=True)
+    runtime.log_heads().publish(tree)
+    runtime.log_heads().advance(None, replace(tree, size=5))
 
     status = administrator.call("GET", "/status").json
     assert status["history"]["position"] == 5
@@ -109,6 +116,8 @@ def test_the_status_says_who_is_behind_and_what_waits(post):
     assert behind == {
         "outbox": ("project", 5, 0),
         "notify": ("notify", 0, 5),
+        "published": ("seal", 3, 2),
+        "sealed": ("seal", 5, 0),
         "react": ("react", 0, 5),
         "who_takes_part~1": ("project", 4, 1),
     }

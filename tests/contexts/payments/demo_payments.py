@@ -10,6 +10,7 @@ from chalicelib.contexts.payments.domain.commands import (
     InitiateTransaction,
     NoteFailure,
     NoteRefundFailed,
+    NoteRefundPaidByHand,
     NoteRefundSettled,
     NoteSuccess,
     NoteUnknown,
@@ -73,12 +74,13 @@ FIELDS = {
     RejectRefund: {"agency": AGENCY, "reason": "demo"},
     NoteRefundSettled: {"provider_reference": "demo-refund-1"},
     NoteRefundFailed: {"said": "99"},
+    NoteRefundPaidByHand: {"agency": AGENCY, "reference": "demo-transfer-1"},
 }
 
 
 def ask(kind, at=NOON, actor=None, **changes):
-    """A command of this kind; who decides on a refund is not who asked for it."""
-    decides = kind in {ApproveRefund, RejectRefund}
+    """A command of this kind; who decides on a refund, or pays it, is not who asked for it."""
+    decides = kind in {ApproveRefund, RejectRefund, NoteRefundPaidByHand}
     fields = dict(FIELDS.get(kind, {}))
     if issubclass(kind, RefundCommand):
         fields = FIELDS[RefundCommand] | fields
@@ -108,3 +110,5 @@ EXPIRED = (
 WANTED = (*PAID, RequestRefund)
 AGREED = (*WANTED, ApproveRefund)
 TOLD = (*AGREED, SubmitRefund)
+UNPAID = (*TOLD, NoteRefundFailed)
+BY_HAND = (*UNPAID, NoteRefundPaidByHand)

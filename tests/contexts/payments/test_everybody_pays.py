@@ -42,6 +42,7 @@ from chalicelib.contexts.payments.domain.commands import (
     InitiateTransaction,
     NoteFailure,
     NoteRefundFailed,
+    NoteRefundPaidByHand,
     NoteRefundSettled,
     NoteSuccess,
     NoteUnknown,
@@ -309,7 +310,7 @@ class EverybodyPays(RuleBasedStateMachine):
                 assert told == [], "nobody decides on their own wish"
             self.pay(kind, id_, refund=refund.refund)
 
-    @rule(pick=any_of, outcome=st.sampled_from(["settled", "submitted", "failed"]))
+    @rule(pick=any_of, outcome=st.sampled_from(["settled", "submitted", "failed", "by_hand"]))
     def give_back(self, pick, outcome):
         agreed = [
             (id_, refund)
@@ -330,6 +331,7 @@ class EverybodyPays(RuleBasedStateMachine):
             "settled": (NoteRefundSettled, {"provider_reference": "demo"}),
             "submitted": (SubmitRefund, {}),
             "failed": (NoteRefundFailed, {"said": "99"}),
+            "by_hand": (NoteRefundPaidByHand, {"reference": "demo"}),
         }
         kind, said = kinds[outcome]
         self.pay(kind, id_, refund=refund.refund, **said)
@@ -424,6 +426,7 @@ def test_the_money_balances_whatever_happens():
         "payment.transaction_unknown",
         "payment.cancelled",
         "payment.refund_settled",
+        "payment.refund_paid_by_hand",
         "dossier.obligation_fulfilled",
         "receipt.issued",
     } <= happened.keys()

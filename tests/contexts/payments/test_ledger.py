@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 from contexts.payments.demo_payments import (
     AGREED,
+    BY_HAND,
     CHARGE,
     FEE,
     NOON,
@@ -117,6 +118,11 @@ def captured(amount, transaction=ONE):
             id="a promised refund is owed",
         ),
         pytest.param(live(*TOLD, NoteRefundSettled), {}, id="given back, nothing remains"),
+        pytest.param(
+            live(*BY_HAND),
+            {"provider_receivable": OWED, "paid_by_hand": -OWED},
+            id="given back by hand, the provider has the money still",
+        ),
         pytest.param(
             live(requested(FINE), InitiateTransaction, captured(50_000), RequestRefund,
                  ApproveRefund),
@@ -254,6 +260,7 @@ def fulfilled(means):
 
 PAID = live(RequestPayment, InitiateTransaction, NoteSuccess)
 BACK = live(*TOLD, NoteRefundSettled)
+BACK_TWICE = live(*BY_HAND, NoteRefundSettled)
 
 
 @pytest.mark.parametrize(
@@ -265,6 +272,8 @@ BACK = live(*TOLD, NoteRefundSettled)
         pytest.param([fulfilled("desk")], None, id="paid at the desk alone"),
         pytest.param([fulfilled("desk"), *PAID], "paid_twice", id="at the desk and online"),
         pytest.param([fulfilled("waived"), *BACK], None, id="what was too much was given back"),
+        pytest.param([fulfilled("waived"), *live(*BY_HAND)], None, id="or by hand"),
+        pytest.param(BACK_TWICE, "overdrawn", id="by hand, and by the provider as well"),
         pytest.param(
             [one for one in PAID if isinstance(one, PaymentPaid)],
             "overdrawn",

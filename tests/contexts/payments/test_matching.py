@@ -139,6 +139,9 @@ TWO = line("demo-2")
         ),
         pytest.param(file(line(fee="")), 2, "whole number", id="no fee"),
         pytest.param(file(line(at="yesterday")), 2, "not a moment", id="no moment"),
+        pytest.param(
+            file(line(at="0001-01-01T00:00:00+14:00")), 2, "not a moment", id="no moment of ours"
+        ),
         pytest.param(file(line(at="2026-06-01T09:15:00")), 2, "time zone", id="no time zone"),
         pytest.param(file(line(at="2026-06-03T09:15:00Z")), 2, "another day", id="another day"),
         pytest.param(file(f'{ONE}"x'), 2, "", id="a quotation mark astray"),

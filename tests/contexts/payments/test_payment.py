@@ -5,6 +5,7 @@ from contexts.payments.demo_payments import (
     AGENCY,
     AGREED,
     BEGUN,
+    BY_HAND,
     CANCELLED,
     CHARGE,
     CLERK,
@@ -31,6 +32,7 @@ from contexts.payments.demo_payments import (
     SUBJECT,
     TOLD,
     TWO,
+    UNPAID,
     WANTED,
     ask,
     live,
@@ -45,6 +47,7 @@ from chalicelib.contexts.payments.domain.commands import (
     Limits,
     NoteFailure,
     NoteRefundFailed,
+    NoteRefundPaidByHand,
     NoteRefundSettled,
     NoteSuccess,
     NoteUnknown,
@@ -65,6 +68,7 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentPaid,
     PaymentRefundApproved,
     PaymentRefundFailed,
+    PaymentRefundPaidByHand,
     PaymentRefundRejected,
     PaymentRefundRequested,
     PaymentRefundSettled,
@@ -716,6 +720,59 @@ def test_refund_course(given, when, then):
     Given(payment, *live(*given)).when(when).then(then)
 
 
+transferred = told(
+    PaymentRefundPaidByHand,
+    refund=R1,
+    amount=OWED,
+    parts=ALL,
+    reference="demo-transfer-1",
+    by=HEAD,
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "then"),
+    [
+        pytest.param(UNPAID, ask(NoteRefundPaidByHand), [transferred], id="another way was found"),
+        pytest.param(BY_HAND, ask(NoteRefundPaidByHand), [], id="said twice"),
+        pytest.param(
+            BY_HAND,
+            ask(NoteRefundPaidByHand, reference="demo-transfer-2"),
+            RefundStandsElsewhere,
+            id="a second transfer",
+        ),
+        pytest.param(
+            AGREED, ask(NoteRefundPaidByHand), RefundStandsElsewhere, id="the provider is to do it"
+        ),
+        pytest.param(
+            TOLD, ask(NoteRefundPaidByHand), RefundStandsElsewhere, id="the provider is doing it"
+        ),
+        pytest.param(
+            (*TOLD, NoteRefundSettled),
+            ask(NoteRefundPaidByHand),
+            RefundStandsElsewhere,
+            id="the provider has done it",
+        ),
+        pytest.param(WANTED, ask(NoteRefundPaidByHand), RefundStandsElsewhere, id="nobody agreed"),
+        pytest.param(
+            UNPAID, ask(NoteRefundPaidByHand, actor=CLERK), SamePersonApproves, id="to oneself"
+        ),
+        pytest.param(
+            UNPAID, ask(NoteRefundPaidByHand, agency=OTHER), NotYourPayment, id="another's"
+        ),
+        pytest.param(PAID, ask(NoteRefundPaidByHand), RefundUnknown, id="there is no refund"),
+        pytest.param([], ask(NoteRefundPaidByHand), PaymentUnknown, id="there is no payment"),
+        pytest.param(BY_HAND, ask(SubmitRefund), [], id="the provider need not try again"),
+        pytest.param(BY_HAND, ask(NoteRefundFailed), [], id="nor say that it cannot"),
+        pytest.param(
+            BY_HAND, ask(NoteRefundSettled), [settled], id="the provider has done it all the same"
+        ),
+    ],
+)
+def test_refund_by_hand(given, when, then):
+    Given(payment, *live(*given)).when(when).then(then)
+
+
 def test_a_reference_finds_its_payment():
     assert payment_of(ONE) == payment_of(R1) == ID
     assert max(len(ONE), len(R1)) <= 34
@@ -747,3 +804,4 @@ def test_parts_of_several_lines_of_one_kind_are_one():
 def test_what_was_given_back_is_what_the_payer_has():
     assert payment.fold(live(*TOLD)).refunded == 0
     assert payment.fold(live(*TOLD, NoteRefundSettled)).refunded == OWED
+    assert payment.fold(live(*BY_HAND)).refunded == OWED

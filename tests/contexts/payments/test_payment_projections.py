@@ -6,6 +6,7 @@ import pytest
 from contexts.payments.demo_payments import (
     AGREED,
     BEGUN,
+    BY_HAND,
     CANCELLED,
     DAY,
     EXPIRED,
@@ -64,6 +65,7 @@ UNTIL = (RequestPayment, {"expires_at": NOON + DAY})
         pytest.param((*EXPIRED, NoteSuccess), ("paid", OWED, 0), id="paid late"),
         pytest.param(CANCELLED, ("cancelled", 0, 0), id="cancelled"),
         pytest.param((*TOLD, NoteRefundSettled), ("paid", OWED, OWED), id="given back"),
+        pytest.param(BY_HAND, ("paid", OWED, OWED), id="given back by hand"),
     ],
 )
 def test_which_payments_are_asked_of_me(wishes, then):
@@ -81,6 +83,7 @@ def test_which_payments_are_asked_of_me(wishes, then):
         pytest.param((*WANTED, RejectRefund), ((), (), ()), id="rejected"),
         pytest.param((*AGREED, NoteRefundFailed), ((), (R1,), ()), id="it failed"),
         pytest.param((*AGREED, NoteRefundFailed, NoteRefundSettled), ((), (), ()), id="and went"),
+        pytest.param(BY_HAND, ((), (), ()), id="and was paid by hand"),
         pytest.param((*BEGUN, WRONG), ((), (), (ONE,)), id="a wrong amount"),
     ],
 )

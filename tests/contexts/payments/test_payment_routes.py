@@ -27,9 +27,11 @@ from chalicelib.contexts.payments.projections import (
     which_payments_are_asked_of_me,
     which_payments_await_an_agency,
     which_payments_expire,
+    which_receipts_were_issued,
     which_refunds_are_to_be_paid,
     which_transactions_are_open,
 )
+from chalicelib.working_time import HANOI
 
 AGENCY = "Z01"
 PAYER, STRANGER = Person("citizen", "demo-payer"), Person("citizen", "demo-stranger")
@@ -147,6 +149,7 @@ class TestAsking:
             ({"lines": []}, "invalid-request"),
             ({"lines": [LINES[0] | {"kind": "gift"}]}, "invalid-request"),
             ({"expires_at": "2020-01-01T00:00:00Z"}, "expiry-past"),
+            ({"expires_at": "9999-12-31T23:59:59-12:00"}, "invalid-request"),
             ({"status": "paid"}, "invalid-request"),
         ],
     )
@@ -334,6 +337,27 @@ class TestGivingBack:
         shown = PAYER.get(path)
         assert (shown["refunds"][0]["status"], shown["refund_status"]) == ("settled", "refunded")
 
+    def test_what_a_provider_cannot_give_back_is_paid_by_hand(self, bank):
+        path, reference = paid(bank)
+        id_ = CLERK.do("POST", f"{path}/refunds", {"reason": "demo"})["refund"]
+        payout, said = f"{path}/refunds/{id_}/payout", {"reference": "DEMO-TRANSFER/1"}
+        HEAD.do("PUT", f"{path}/refunds/{id_}/approval")
+        early = HEAD.refused("PUT", payout, said)
+        assert early == (409, "refund-transition-refused")
+        bank.sales[reference].state = "failed"
+        minute()
+        assert CLERK.refused("PUT", payout, said) == (403, "same-person-approves")
+        assert OTHERS_CLERK.refused("PUT", payout, said) == NOT_YOURS
+        assert HEAD.refused("PUT", payout, {"reference": "đ"}) == (422, "invalid-request")
+        HEAD.do("PUT", payout, said)
+        HEAD.do("PUT", payout, said)
+        shown = PAYER.get(path)
+        [each] = shown["refunds"]
+        assert (each["status"], each["by_hand"]) == ("settled", True)
+        assert (each["reference"], shown["refund_status"]) == (said["reference"], "refunded")
+        assert path not in items(CLERK, "/payments?attention=true")
+        assert {CLERK.get(f"/receipts/{one}")["left"] for one in shown["receipts"].values()} == {0}
+
     def test_a_provider_that_answers_nothing_is_told_again(self, bank):
         path, _ = paid(bank)
         id_ = CLERK.do("POST", f"{path}/refunds", {"reason": "demo"})["refund"]
@@ -387,3 +411,75 @@ def test_a_worker_that_is_short_of_time_asks_nobody(bank):
 def test_a_token_is_needed():
     answer = Gateway(app, caller("citizen", "demo")).call("POST", "/payments", wanted())
     assert answer.json["code"] == "role-not-allowed"
+
+
+GONE, HEIR = "Z71", "Z72"
+
+
+@pytest.fixture(scope="module")
+def before(bank):
+    """The path of what was paid to an agency that was merged since, and of its receipt."""
+    for code in (GONE, HEIR):
+        entry = {"code": code, "name": f"Demo agency {code}", "source": "demo data"}
+        ADMINISTRATOR.do("POST", "/agencies", entry)
+    clerk = Person("officer", "demo-former", GONE)
+    path = f"/payments/{clerk.do('POST', '/payments', wanted())['payment']}"
+    bank.act(go(path)["transaction"], "vanish")
+    minute()
+    catch_up()
+    today = runtime.now().astimezone(HANOI).date().isoformat()
+    merged = {"successor": HEIR, "effective_on": today, "source": "demo data"}
+    ADMINISTRATOR.do("PUT", f"/agencies/{GONE}/successor", merged)
+    runtime.projector().follow(which_receipts_were_issued.answer)
+    return path, f"/receipts/{PAYER.get(path)['receipts']['fee']}"
+
+
+class TestSuccession:
+    """An agency that was merged is answered for by the one that took its place."""
+
+    officer = Person("officer", "demo-heir", HEIR)
+    second = Person("officer", "demo-heir-2", HEIR)
+
+    def test_it_sees_what_was_its_predecessors(self, before):
+        path, receipt = before
+        officer = self.officer
+        for where in (path, receipt, f"{receipt}/paper"):
+            assert officer.ask("GET", where).status == 200
+        assert path in items(officer, f"/payments?agency={GONE}")
+        assert path not in items(officer)
+        listed = officer.get(f"/receipts?agency={GONE}")["items"]
+        assert receipt in {f"/receipts/{row['receipt']}" for row in listed}
+        assert officer.get(f"/ledger/balances?agency={GONE}")["agency"] == GONE
+        assert officer.get(f"/payees/{GONE}") == {"agency": None, "treasury": None}
+        assert CLERK.refused("GET", path) == UNKNOWN
+        assert CLERK.refused("GET", receipt) == (404, "receipt-unknown")
+        assert CLERK.refused("GET", f"/receipts?agency={GONE}") == (403, "not-your-receipt")
+        assert CLERK.refused("GET", f"/payees/{GONE}") == (404, "payee-unknown")
+
+    def test_it_acts_in_its_predecessors_name(self, before):
+        path, receipt = before
+        officer, second = self.officer, self.second
+        said = {"reason": "demo", "amount": 10_000}
+        assert CLERK.refused("POST", f"{path}/refunds", said) == NOT_YOURS
+        refund = f"{path}/refunds/{officer.do('POST', f'{path}/refunds', said)['refund']}"
+        assert CLERK.refused("PUT", f"{refund}/rejection", {"reason": "demo"}) == NOT_YOURS
+        second.do("PUT", f"{refund}/approval")
+        assert CLERK.refused("PUT", f"{refund}/submission") == NOT_YOURS
+        officer.do("PUT", f"{refund}/submission")
+        [given] = PAYER.get(path)["refunds"]
+        assert (given["status"], given["by_hand"]) == ("settled", False)
+        assert given["reference"].startswith("R")
+        number = officer.get(receipt)["number"]
+        anew = {"replaces": number, "payer": {"name": "Demo Payer Two"}, "reason": "demo"}
+        officer.do("POST", f"{receipt}/replacement", anew)
+        officer.do("PUT", f"{receipt}/cancellation", {"reason": "demo"})
+        assert officer.get(receipt)["status"] == "cancelled"
+        assert officer.refused("PUT", f"{path}/cancellation", {"reason": "demo"}) == (
+            409,
+            "payment-already-paid",
+        )
+
+    def test_who_has_ended_reaches_nothing_of_who_took_its_place(self, before):
+        former = Person("officer", "demo-former", GONE)
+        assert former.refused("GET", f"/payments?agency={HEIR}") == NOT_YOURS
+        assert former.get(before[0])["agency"] == GONE

@@ -187,6 +187,7 @@ def test_a_notice_that_was_altered_is_not_read(tampered):
         {"MaGiaoDich": ""},
         {"MaThamChieu": "x" * 200},
         {"ThoiGianGD": "yesterday"},
+        {"ThoiGianGD": "00010101000000"},
     ],
 )
 def test_a_well_signed_notice_that_makes_no_sense(wrong):

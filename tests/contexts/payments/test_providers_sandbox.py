@@ -171,6 +171,7 @@ def test_a_notice_that_is_not_true_is_signed_as_well(there, ours):
         {"amount": -1},
         {"amount": 1.5},
         {"provider_reference": ""},
+        {"paid_at": "9999-12-31T23:59:59-12:00"},
         {"more": "than was agreed"},
     ],
 )

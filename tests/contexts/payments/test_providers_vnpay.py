@@ -140,6 +140,7 @@ def test_the_checksum_may_be_in_capitals_and_its_type_and_strange_parameters_are
         {"vnp_Amount": None},
         {"vnp_PayDate": "20261301000000"},
         {"vnp_PayDate": "01/06/2026"},
+        {"vnp_PayDate": "00010101000000"},
         {"vnp_TxnRef": None},
         {"vnp_TxnRef": "x" * 200},
         {"vnp_TransactionNo": ""},

@@ -13,6 +13,7 @@ from chalicelib.contexts.payments.domain.events import (
     Part,
     Payer,
     PaymentPaid,
+    PaymentRefundPaidByHand,
     PaymentRefundSettled,
     ReceiptAdjusted,
     ReceiptCancelled,
@@ -35,7 +36,10 @@ from chalicelib.contexts.payments.domain.receipt import (
     receipt_id,
     series,
 )
-from chalicelib.contexts.payments.projections.which_receipts_were_issued import Issued, answer
+from chalicelib.contexts.payments.projections.which_receipts_were_issued import (
+    IssuedReceipt,
+    answer,
+)
 from chalicelib.contexts.payments.receipts.reactions import numbered_in, react
 from chalicelib.kernel import Origin, Refused
 from chalicelib.privacy.personal import Personal
@@ -232,22 +236,26 @@ def test_each_kind_that_was_paid_has_a_receipt_of_its_own():
     assert followed[0] == issue(number=0)
 
 
-def test_what_is_given_back_is_taken_off_the_receipts_of_its_kinds():
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        pytest.param(
+            PaymentRefundSettled,
+            {"provider": "demo", "provider_reference": "p"},
+            id="by a provider",
+        ),
+        pytest.param(PaymentRefundPaidByHand, {"reference": "t", "by": "demo"}, id="by hand"),
+    ],
+)
+def test_what_is_given_back_is_taken_off_the_receipts_of_its_kinds(kind, how):
     parts = (
         Part(kind="overpaid", amount=5_000),
         Part(kind="fee", amount=70_000),
         Part(kind="fee", amount=50_000),
         Part(kind="charge", amount=1_000),
     )
-    settled = PaymentRefundSettled(
-        payment=PAYMENT,
-        agency=AGENCY,
-        at=AT,
-        refund="r1",
-        provider="demo",
-        provider_reference="p",
-        amount=126_000,
-        parts=parts,
+    settled = kind(
+        payment=PAYMENT, agency=AGENCY, at=AT, refund="r1", amount=126_000, parts=parts, **how
     )
     followed = [command for _, _, command in react(settled, by())]
     assert followed[0] == refund(120_000)
@@ -259,7 +267,7 @@ def test_the_list_shows_the_good_number_and_those_before_it():
     row = None
     for event in (issued, replaced, adjusted):
         row = answer.evolve(row, event)
-    assert row == Issued(
+    assert row == IssuedReceipt(
         receipt=ID,
         payment=PAYMENT,
         dossier="",

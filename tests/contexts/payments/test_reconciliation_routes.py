@@ -341,6 +341,8 @@ def test_reports_for_everybody_and_for_one_agency(day):
     assert [one["agency"] for one in own["agencies"]] == ["Z01"]
     assert (own["differences"], own["days"], own["amount"]) == ([], [], FEE.amount)
     assert [one["discrepancy"]["agency"] for one in OTHERS.get(path)["differences"]] == ["Z02"]
+    assert OTHERS.get(path)["agencies"] == AUDITOR.get(f"{path}?agency=Z02")["agencies"]
+    assert OFFICER.refused("GET", f"{path}?agency=Z02") == (404, "settlement-unknown")
     table = AUDITOR.ask("GET", f"{path}?form=csv")
     assert table.headers["Content-Type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(table.text.removeprefix("\ufeff"))))

@@ -1,6 +1,7 @@
 """What the tax register is asked, what it says, and what of that can be believed."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import reduce
 
 import pytest
 from specification import Given
@@ -22,6 +23,7 @@ from chalicelib.contexts.payments.domain.tax_enquiry import (
     TaxEnquiryUnknown,
     tax_enquiry,
 )
+from chalicelib.contexts.payments.projections import which_tax_enquiries_wait
 from chalicelib.contexts.payments.taxes.reactions import debt_payment, react
 from chalicelib.kernel import Origin
 from chalicelib.privacy.personal import Personal
@@ -67,10 +69,16 @@ ask = AskTaxRegister(
     origin=BY, enquiry="e", subject="person:demo", code="Z01-DEMO-0001", identity_number="DEMO-0001"
 )
 bad = NoteTaxAnswerBad(origin=BY, enquiry="e", why="unreadable", known_by="p")
-silent = NoteTaxRegisterSilent(origin=BY, enquiry="e", why="timeout")
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+
+
+def silent(after=timedelta(0), why="timeout"):
+    origin = BY.model_copy(update={"at": AT + after})
+    return NoteTaxRegisterSilent(origin=origin, enquiry="e", why=why)
+
 
 number = Personal[str](subject="person:demo", value="DEMO-0001")
-asked = TaxEnquiryAsked(**ABOUT, code="Z01-DEMO-0001", identity_number=number)
+asked = TaxEnquiryAsked(**ABOUT, code="Z01-DEMO-0001", identity_number=number, ask_at=AT + MINUTE)
 ROWS = (debt("one"), debt("two", 6_000_000, "1006"))
 answered = TaxEnquiryAnswered(
     **ABOUT,
@@ -82,7 +90,11 @@ answered = TaxEnquiryAnswered(
 )
 nothing = TaxEnquiryAnswered(**ABOUT, agency="Z01", outcome="nothing_owed")
 unreadable = TaxEnquiryRefused(**ABOUT, why="unreadable", known_by="p")
-unavailable = TaxEnquiryUnavailable(**ABOUT, why="timeout")
+
+
+def unavailable(after=timedelta(0), again=MINUTE, why="timeout"):
+    at, ask_at = AT + after, again and AT + again
+    return TaxEnquiryUnavailable(**ABOUT | {"at": at}, why=why, ask_at=ask_at)
 
 
 def refused(why):
@@ -97,7 +109,7 @@ def refused(why):
         pytest.param([asked], answer(*ROWS), [answered], id="it says what is owed"),
         pytest.param([asked], answer(outcome="nothing_owed"), [nothing], id="or that nothing is"),
         pytest.param([asked, answered], answer(debt("new")), [], id="a good answer stands"),
-        pytest.param([asked, answered], silent, [], id="and needs no other"),
+        pytest.param([asked, answered], silent(), [], id="and needs no other"),
         pytest.param([asked], answer(*ROWS, total=1), [refused("wrong_sum")], id="a wrong sum"),
         pytest.param(
             [asked], answer(debt(), debt()), [refused("wrong_row")], id="a row that stands twice"
@@ -110,16 +122,56 @@ def refused(why):
         pytest.param([asked], bad, [unreadable], id="what cannot be read is recorded"),
         pytest.param([asked, unreadable], bad, [], id="the same bad answer once"),
         pytest.param([asked, unreadable], answer(*ROWS), [answered], id="a good one comes later"),
-        pytest.param([asked], silent, [unavailable], id="it does not answer"),
-        pytest.param([asked, unavailable], silent, [], id="that is said once"),
-        pytest.param([asked, unavailable], answer(*ROWS), [answered], id="it is back"),
+        pytest.param([asked], silent(), [unavailable()], id="it does not answer"),
+        pytest.param([asked, unavailable()], silent(), [], id="that is said once"),
+        pytest.param(
+            [asked, unavailable()],
+            silent(why="http-503"),
+            [unavailable(why="http-503")],
+            id="for another reason",
+        ),
+        pytest.param(
+            [asked, unavailable()],
+            silent(MINUTE),
+            [unavailable(MINUTE, 2 * MINUTE)],
+            id="it is asked again after a while",
+        ),
+        pytest.param(
+            [asked, unavailable()],
+            silent(2 * DAY),
+            [unavailable(2 * DAY, 3 * DAY)],
+            id="after twice as long each time, to the end",
+        ),
+        pytest.param(
+            [asked, unavailable()],
+            silent(3 * DAY),
+            [unavailable(3 * DAY, None)],
+            id="and then no more",
+        ),
+        pytest.param([asked, unavailable(3 * DAY, None)], silent(4 * DAY), [], id="by itself"),
+        pytest.param([asked, unavailable()], answer(*ROWS), [answered], id="it is back"),
         pytest.param([], answer(*ROWS), TaxEnquiryUnknown, id="nobody asked"),
         pytest.param([], bad, TaxEnquiryUnknown, id="nobody asked for nonsense"),
-        pytest.param([], silent, TaxEnquiryUnknown, id="nobody asked who is silent"),
+        pytest.param([], silent(), TaxEnquiryUnknown, id="nobody asked who is silent"),
     ],
 )
 def test_an_enquiry(given, when, then):
     Given(tax_enquiry, *given).when(when).then(then)
+
+
+@pytest.mark.parametrize(
+    ("events", "ask_at"),
+    [
+        pytest.param([asked], AT + MINUTE, id="who asked may have died on it"),
+        pytest.param([asked, unavailable(again=2 * MINUTE)], AT + 2 * MINUTE, id="it is silent"),
+        pytest.param([asked, unavailable(again=None)], None, id="it is asked no more"),
+        pytest.param([asked, unavailable(), answered], None, id="it has answered"),
+        pytest.param([asked, unreadable], None, id="it answered what cannot be"),
+    ],
+)
+def test_which_tax_enquiries_wait(events, ask_at):
+    row = reduce(which_tax_enquiries_wait.evolve, events, None)
+    assert (row and row.ask_at) == ask_at
 
 
 def test_each_debt_can_be_paid_to_the_treasury_by_a_payment_of_its_own():

@@ -2,18 +2,23 @@
 
 import json
 import os
+from threading import Event
 from unittest import mock
 from uuid import uuid4
 
 import pytest
-from contexts.dossiers.counter import Person, follow
+from contexts.dossiers.counter import Context, Person, follow, origin
 from deployed import on_moto
 from receivers import receiver
 from tax_register import DEBTS, TaxRegister, answer
 
-from chalicelib import runtime
+from chalicelib import runtime, workers
+from chalicelib.contexts.payments.domain.commands import Limits
 from chalicelib.contexts.payments.domain.payment import payment
-from chalicelib.handle import fold
+from chalicelib.contexts.payments.domain.tax_enquiry import AskTaxRegister, tax_enquiry
+from chalicelib.contexts.payments.people import person
+from chalicelib.contexts.payments.projections import which_tax_enquiries_wait
+from chalicelib.handle import fold, handle
 
 CODE, NUMBER = next(iter(DEBTS))
 PATH = "/payments/tax-enquiries"
@@ -33,9 +38,10 @@ def backbone():
         yield
 
 
-def asking(url):
-    """A deployment that asks the register at `url`."""
-    chosen = {"tax_register": {"url": url, "agency": "Z01"}}
+def asking(url, **more):
+    """A deployment that asks the register at `url`, and again as soon as it can."""
+    register = {"url": url, "agency": "Z01"} | more
+    chosen = {"tax_register": register, "limits": {"tax_pause_s": 0}}
     local = {"PAYMENTS": json.dumps(chosen), "ALLOW_LOOPBACK": "1"}
     runtime.settings.cache_clear()
     runtime.sender.cache_clear()
@@ -58,6 +64,13 @@ def strange():
 def says(system, said, status=200):
     body = said if isinstance(said, bytes) else json.dumps(said).encode()
     system.answer = lambda _post: (status, {}, body)
+
+
+def minute():
+    """The schedule rings `pay`."""
+    follow()
+    runtime.projector().follow(which_tax_enquiries_wait.answer)
+    workers.pay({"Records": []}, Context)
 
 
 def paid_by(id_):
@@ -146,10 +159,64 @@ def test_a_bad_answer_is_refused_and_recorded(strange, said, why):
     assert len(strange.posts) == 2
 
 
-def test_a_register_that_does_not_answer_refuses_nothing(strange):
+def test_a_register_that_does_not_answer_refuses_nothing_and_is_asked_again(strange):
     says(strange, b"", status=503)
     found = CITIZEN.do("POST", PATH, ASKED)
     assert (found["status"], found["why"]) == ("unavailable", "http-503")
+    assert found["ask_at"]
+    says(strange, GOOD)
+    minute()
+    said = CITIZEN.get(f"{PATH}/{found['enquiry']}")
+    assert (said["status"], said["total"]) == ("answered", 7_500_000)
+    minute()
+    assert len(strange.posts) == 2
+
+
+def test_if_who_asked_died_on_it_it_is_asked_all_the_same(strange):
+    says(strange, GOOD)
+    wish = AskTaxRegister(
+        origin=origin(),
+        enquiry="demo",
+        subject=person(CITIZEN.subject),
+        **ASKED,
+        limits=Limits(tax_pause_s=0),
+    )
+    handle(runtime.event_store(), tax_enquiry, "demo", wish)
+    minute()
+    assert CITIZEN.get(f"{PATH}/demo")["status"] == "answered"
+
+
+def test_nobody_is_asked_about_who_was_forgotten(strange):
+    says(strange, b"", status=503)
+    who = Person("citizen", "demo-forgotten")
+    found = who.do("POST", PATH, ASKED)
+    runtime.client("dynamodb").delete_item(
+        TableName=runtime.table("subject_keys"), Key={"subject": {"S": person(who.subject)}}
+    )
+    runtime.vault.cache_clear()
+    runtime.event_store.cache_clear()
+    minute()
+    assert len(strange.posts) == 1
+    assert who.get(f"{PATH}/{found['enquiry']}")["why"] == "person-forgotten"
+
+
+def test_who_asks_does_not_wait_for_long(strange):
+    over = Event()
+    strange.answer = lambda _post: (over.wait(), (200, {}, b""))[1]
+    with asking(strange.url, patience_s=0.2):
+        found = CITIZEN.do("POST", PATH, ASKED)
+    over.set()
+    assert found["status"] == "unavailable"
+    assert found["ask_at"]
+
+
+def test_a_deployment_that_asks_no_register_any_more_asks_nobody(strange):
+    says(strange, b"", status=503)
+    found = CITIZEN.do("POST", PATH, ASKED)
+    with mock.patch.dict(os.environ, {"PAYMENTS": "{}"}):
+        minute()
+    assert len(strange.posts) == 1
+    assert CITIZEN.get(f"{PATH}/{found['enquiry']}")["status"] == "unavailable"
 
 
 def test_the_question_is_what_is_configured_and_its_body_alone_names_the_person(strange):

@@ -237,7 +237,7 @@ SystemChange = RegisterSystem | RotateKeys | LockSystem | UnlockSystem
 AgencyCommand = RegisterAgency | Life | SystemChange
 
 
-class Named(Value):
+class AgencyName(Value):
     """A name, and its first day; None: from the beginning, or from a day nobody knows."""
 
     name: str
@@ -245,7 +245,7 @@ class Named(Value):
     from_on: date | None
 
 
-class Belonged(Value):
+class AgencyParent(Value):
     """The agency another one belongs to (None: it stands at the top), and the first such day."""
 
     parent: str | None
@@ -261,8 +261,8 @@ class Agency(Value):
     """
 
     entry: AgencyRegistered | None = None
-    names: tuple[Named, ...] = ()
-    parents: tuple[Belonged, ...] = ()
+    names: tuple[AgencyName, ...] = ()
+    parents: tuple[AgencyParent, ...] = ()
     valid_from: date | None = None
     valid_to: date | None = None
     ended: Literal["dissolved", "merged"] | None = None
@@ -504,23 +504,23 @@ def evolve(state: Agency, event: AgencyEvent) -> Agency:
 def _change(state: Agency, event: AgencyEvent) -> dict[str, object]:
     match event:
         case AgencyRegistered():
-            first = Named(
+            first = AgencyName(
                 name=event.name, name_english=event.name_english, from_on=event.valid_from
             )
             return {
                 "entry": event,
                 "names": (first,),
-                "parents": (Belonged(parent=event.parent, from_on=event.valid_from),),
+                "parents": (AgencyParent(parent=event.parent, from_on=event.valid_from),),
                 "valid_from": event.valid_from,
                 "valid_to": event.valid_to,
             }
         case AgencyRenamed():
-            name = Named(
+            name = AgencyName(
                 name=event.name, name_english=event.name_english, from_on=event.effective_on
             )
             return {"names": (*state.names, name)}
         case AgencyMoved():
-            place = Belonged(parent=event.parent, from_on=event.effective_on)
+            place = AgencyParent(parent=event.parent, from_on=event.effective_on)
             return {"parents": (*state.parents, place)}
         case AgencyValidityCorrected():
             return {"valid_from": event.valid_from, "valid_to": event.valid_to}
@@ -577,7 +577,7 @@ def _merged(command: MergeAgency, state: Agency) -> list[AgencyEvent]:
     return [AgencyMerged(**_said(command, "heirs", "heir_dissolved"))]
 
 
-def _follows(day: date, history: Sequence[Named | Belonged]) -> None:
+def _follows(day: date, history: Sequence[AgencyName | AgencyParent]) -> None:
     latest = history[-1].from_on
     if latest is not None and day < latest:
         raise HistoryGoesBack(field="/effective_on")

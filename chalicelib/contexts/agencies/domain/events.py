@@ -191,6 +191,10 @@ class AgencyMerged(Event):
         return self.effective_on - timedelta(days=1)
 
 
+Act = Literal["register", "rename", "move", "merge", "dissolve"]
+"""What a reorganisation does to an agency."""
+
+
 class Step(Value):
     """One change to one agency within a reorganisation; what `act` does not need is empty.
 
@@ -198,7 +202,7 @@ class Step(Value):
     a merger the successor and its own successors.
     """
 
-    act: Literal["register", "rename", "move", "merge", "dissolve"]
+    act: Act
     code: str
     name: str | None = None
     name_english: str = ""

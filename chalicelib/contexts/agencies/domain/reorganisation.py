@@ -27,7 +27,7 @@ from chalicelib.contexts.agencies.domain.agency import (
     ancestors_of,
     heirs_of,
 )
-from chalicelib.contexts.agencies.domain.events import ReorganisationOrdered, Step
+from chalicelib.contexts.agencies.domain.events import Act, ReorganisationOrdered, Step
 from chalicelib.kernel import Command, Conflict, Decider, Origin, Refused, Value
 
 MAX_STEPS = 200
@@ -37,7 +37,7 @@ MAX_STEPS = 200
 class WantedStep(Value):
     """One change to one agency, as it is asked for; which fields it needs depends on `act`."""
 
-    act: Literal["register", "rename", "move", "merge", "dissolve"]
+    act: Act
     code: CanonicalCode
     name: Line | None = None
     name_english: Annotated[str, StringConstraints(max_length=300)] = ""
@@ -70,14 +70,14 @@ class Reorganisation(Value):
     ordered: ReorganisationOrdered | None = None
 
 
-class Rehearsed(Value):
+class RehearsedStep(Value):
     """What would come of a step: `change`, nothing as it is `so` already, or a `conflict`.
 
     A conflict has the public code of its refusal and a sentence. `step` counts from 1.
     """
 
     step: int
-    act: str
+    act: Act
     code: str
     outcome: Literal["change", "so", "conflict"]
     problem: str | None = None
@@ -152,7 +152,7 @@ def rehearse(
     origin: Origin,
     find: Find,
     units: Callable[[str], Iterable[str]],
-) -> tuple[ReorganisationOrdered, list[Rehearsed]]:
+) -> tuple[ReorganisationOrdered, list[RehearsedStep]]:
     """Carry every step out on paper, one after the other; the order with its lines, and a report.
 
     `find` gives an agency as it stands, `units` the codes directly under one. The line of a move
@@ -188,11 +188,11 @@ def rehearse(
             events = agency.decide(command, now(step.code))
         except Refused as refusal:
             why = {"problem": refusal.code, "detail": str(refusal)}
-            report.append(Rehearsed.model_validate({**about, "outcome": "conflict", **why}))
+            report.append(RehearsedStep.model_validate({**about, "outcome": "conflict", **why}))
             continue
         paper[step.code] = agency.fold(events, now(step.code))
         outcome = "change" if events else "so"
-        report.append(Rehearsed.model_validate({**about, "outcome": outcome}))
+        report.append(RehearsedStep.model_validate({**about, "outcome": outcome}))
     report += _left_behind(report, paper, now, units)
     return order.model_copy(update={"steps": tuple(steps)}), report
 
@@ -211,11 +211,11 @@ def _stands(command: AgencyCommand, now: Find) -> None:
 
 
 def _left_behind(
-    report: list[Rehearsed],
+    report: list[RehearsedStep],
     paper: dict[str, Agency],
     now: Find,
     units: Callable[[str], Iterable[str]],
-) -> Iterator[Rehearsed]:
+) -> Iterator[RehearsedStep]:
     for done in list(report):
         if done.act not in {"merge", "dissolve"} or done.outcome == "conflict":
             continue

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any, Literal
 
+from typing_extensions import TypedDict
+
 from chalicelib.contexts.agencies.domain.events import (
     DOCUMENTS,
     AgencyDissolved,
@@ -49,6 +51,30 @@ class Participant(Value):
     listed: Literal["all"] = "all"
 
 
+class Connected(TypedDict):
+    """How many of some agencies have a system for documents; `share` runs from 0 to 1.
+
+    Of no agencies at all `share` is None.
+    """
+
+    agencies: int
+    connected: int
+    share: float | None
+
+
+class ConnectedAtLevel(Connected):
+    """The same of the agencies of one level (1: the top) and one kind."""
+
+    level: int
+    kind: str
+
+
+class ConnectedAgencies(Connected):
+    """The same of all agencies, and by level and kind."""
+
+    levels: list[ConnectedAtLevel]
+
+
 def evolve(row: Participant | None, event: AgencyEvent) -> Participant | None:
     """The row after `event`."""
     match event:
@@ -89,11 +115,8 @@ def matches(row: dict[str, Any], text: str) -> bool:
     return any(sought in _plain(one) for one in [*said, *row.get("former_names", ())])
 
 
-def connected(rows: Iterable[dict[str, Any]], on: date) -> dict[str, Any]:
-    """How many of the agencies valid on that day have a system for documents connected.
-
-    In all, and by level and kind; `share` runs from 0 to 1, None of nothing.
-    """
+def connected(rows: Iterable[dict[str, Any]], on: date) -> ConnectedAgencies:
+    """How many of the agencies valid on that day have a system for documents connected."""
     counted = Counter[tuple[int, str, bool]]()
     for row in rows:
         # Days as ISO text are in the order of days.
@@ -101,7 +124,7 @@ def connected(rows: Iterable[dict[str, Any]], on: date) -> dict[str, Any]:
             level, is_connected = row.get("level", 1), row.get("connected", row["has_system"])
             counted[level, row["kind"], is_connected] += 1
     groups = sorted({(level, kind) for level, kind, _ in counted})
-    levels = [
+    levels: list[ConnectedAtLevel] = [
         {
             "level": level,
             "kind": kind,
@@ -113,7 +136,7 @@ def connected(rows: Iterable[dict[str, Any]], on: date) -> dict[str, Any]:
     return {**_share(yes, counted.total() - yes), "levels": levels}
 
 
-def _share(yes: int, no: int) -> dict[str, Any]:
+def _share(yes: int, no: int) -> Connected:
     share = round(yes / (yes + no), 4) if yes + no else None
     return {"agencies": yes + no, "connected": yes, "share": share}
 

@@ -55,10 +55,14 @@ class NoteErased(OfSubject):
 AnySubjectCommand = RequestErasure | ApproveErasure | SetLegalHold | LiftLegalHold | NoteErased
 
 
+Status = Literal["none", "requested", "approved", "erased"]
+"""Where an erasure stands."""
+
+
 class Subject(Value):
     """Where an erasure stands, who asked for it, what holds it up; how often a hold was lifted."""
 
-    status: Literal["none", "requested", "approved", "erased"] = "none"
+    status: Status = "none"
     requested_by: str = ""
     holds: tuple[str, ...] = ()
     lifted: int = 0

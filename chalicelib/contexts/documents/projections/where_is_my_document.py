@@ -19,7 +19,7 @@ from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
 
 
-class Step(Value):
+class CopyStep(Value):
     """A status that was reported, with the reporting agency's note.
 
     `change` names an order: one that was given (without a code), or that the status answers. A
@@ -56,7 +56,7 @@ class Whereabouts(Value):
     send_error: SendError | None = None
     due_at: AwareDatetime | None = None
     overdue: bool = False
-    steps: tuple[Step, ...] = ()
+    steps: tuple[CopyStep, ...] = ()
 
 
 def evolve(row: Whereabouts | None, event: AnyCopyEvent) -> Whereabouts | None:
@@ -72,22 +72,22 @@ def evolve(row: Whereabouts | None, event: AnyCopyEvent) -> Whereabouts | None:
     if isinstance(event, CopyArrived):
         row = row.model_copy(update={"due_at": event.due_at})
     if isinstance(event, CopyReceptionOverdue):
-        missed = Step(code="", due_at=event.due_at, at=event.at)
+        missed = CopyStep(code="", due_at=event.due_at, at=event.at)
         return row.model_copy(update={"overdue": True, "steps": (*row.steps, missed)})
     if isinstance(event, CopyDeliveryRefused):
         error = SendError(undelivered=event.undelivered, reason=event.reason)
-        failed = Step(code="", note=event.reason, undelivered=event.undelivered, at=event.at)
+        failed = CopyStep(code="", note=event.reason, undelivered=event.undelivered, at=event.at)
         return row.model_copy(update={"send_error": error, "steps": (*row.steps, failed)})
     if isinstance(event, CopyChangeOrdered):
-        step = Step(code="", note=event.note, change=event.change, at=event.at)
+        step = CopyStep(code="", note=event.note, change=event.change, at=event.at)
         return row.model_copy(update={"change": event.change, "steps": (*row.steps, step)})
     if isinstance(event, CopyChangeAgreed | CopyChangeRefused):
-        step = Step(code=event.code, note=event.note, change=event.change, at=event.at)
+        step = CopyStep(code=event.code, note=event.note, change=event.change, at=event.at)
         # Whether another edition is taken says nothing of how far the work on it is.
         status = row.status if event.change == "amendment" else event.code
         answered = {"status": status, "change": "", "steps": (*row.steps, step)}
         return row.model_copy(update=answered)
-    step = Step(code=event.code, note=event.note, at=event.at)
+    step = CopyStep(code=event.code, note=event.note, at=event.at)
     # Asked back on its way: that the copy then arrived is a step, but does not end the asking.
     late = isinstance(event, CopyArrived) and row.status
     status = row.status if late else event.code

@@ -24,6 +24,7 @@ from chalicelib.contexts.agencies.domain.events import (
 from chalicelib.kernel import Value
 from chalicelib.privacy.personal import Personal
 from chalicelib.projector.projection import Projection
+from chalicelib.succession import active, heir_of
 
 
 class Keys(Value):
@@ -81,8 +82,7 @@ class Participant(Value):
 
     def active(self, on: date) -> bool:
         """Whether the agency's code is good on that day."""
-        began = self.valid_from is None or self.valid_from <= on
-        return began and (self.valid_to is None or on <= self.valid_to)
+        return active(self, on)
 
 
 def evolve(row: Participant | None, event: AgencyEvent) -> Participant | None:
@@ -141,24 +141,6 @@ def _changed(row: Participant, system: str, **change: Any) -> Participant:
     return row.model_copy(update={"systems": row.systems | {system: keys}})
 
 
-def resolve(code: str, find: Callable[[str], Participant | None], on: date) -> str | None:
-    """The agency that answers for `code` on that day: itself, or its successor's successor.
-
-    `find` gives the row of a canonical code. None: nobody does, as it is not registered, not yet or
-    no longer valid and without successor, or as successors form a ring.
-    """
-    walked = set[str]()
-    while code not in walked:
-        walked.add(code)
-        row = find(code)
-        if row is None or row.active(on):
-            return code if row else None
-        if row.successor is None or row.valid_to is None or on <= row.valid_to:
-            return None
-        code = row.successor
-    return None
-
-
 def is_below(code: str, above: str, find: Callable[[str], Participant | None], on: date) -> bool:
     """Whether the agency is a unit of `above` on that day, directly or through others.
 
@@ -171,7 +153,7 @@ def is_below(code: str, above: str, find: Callable[[str], Participant | None], o
         parent = row.parent(on) if row else None
         if parent is None:
             return False
-        code = resolve(parent, find, on) or parent
+        code = heir_of(parent, find, on) or parent
         if code == above:
             return True
     return False

@@ -158,7 +158,7 @@ def _json_command(
     identity = DocumentIdentity(
         issuer=issuer,
         promulgated_on=asked.promulgated_on,
-        raw_date=asked.promulgated_on.strftime("%Y/%m/%d"),
+        raw_date=asked.promulgated_on.isoformat().replace("-", "/"),
         number=asked.number,
         notation=asked.notation,
     )

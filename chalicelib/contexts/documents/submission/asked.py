@@ -3,21 +3,19 @@
 from datetime import date
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from chalicelib.contexts.documents.domain.copy import REASON_CHARS
 from chalicelib.contexts.documents.domain.document import MAX_ATTACHMENTS, MAX_RECEIVERS
 from chalicelib.contexts.documents.domain.events import Signer, StaffContact
 from chalicelib.contexts.documents.submission.identities import MAX_REPLACED
 from chalicelib.kernel import Value
+from chalicelib.working_time import Moment
 
 Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
-
-
-LINE = 1_000
-
-
-TEXT = 64 * 1024
+DocumentId = Annotated[str, Field(pattern=r"^[a-z0-9]{26}$")]
+LINE, TEXT = 1_000, 64 * 1024
+"""How long (characters) a field of one line may be, and the content."""
 
 
 class NewAttachment(Value):
@@ -32,7 +30,7 @@ class NewAttachment(Value):
 class ReplacedDocument(Value):
     """A document to replace, by its id or DocumentId, for `receivers`: all of the new one's."""
 
-    document: str | None = Field(default=None, pattern=r"^[a-z0-9]{26}$")
+    document: DocumentId | None = None
     reference: str = Field(default="", max_length=255)
     receivers: tuple[str, ...] = Field(default=(), max_length=MAX_RECEIVERS)
 
@@ -111,5 +109,5 @@ class StatusReport(Value):
 
     code: str
     note: str = Field(default="", max_length=REASON_CHARS)
-    reported_at: AwareDatetime | None = None
+    reported_at: Moment | None = None
     staff: StaffContact | None = None

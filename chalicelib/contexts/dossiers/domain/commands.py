@@ -5,11 +5,12 @@ officer's command names the agency and the unit they act for; an applicant's nam
 the desk that enters it for them.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from chalicelib.contexts.dossiers.domain.events import (
+    MAX_DONG,
     Access,
     Answers,
     Applicant,
@@ -221,6 +222,12 @@ class RaiseObligation(OfficerCommand):
 
     obligation: str
     lines: Annotated[tuple[Due, ...], Field(min_length=1, max_length=100)]
+
+    @model_validator(mode="after")
+    def _payable(self) -> Self:
+        if sum(line.amount for line in self.lines) > MAX_DONG:
+            raise ValueError(f"An obligation is about {MAX_DONG} đồng at most")
+        return self
 
 
 class FulfilObligation(DossierCommand):

@@ -115,11 +115,12 @@ from chalicelib.contexts.dossiers.domain.refusals import (
     StepOutOfOrder,
     StepPassed,
     StepUnknown,
+    SupplementDeadlinePast,
     SupplementTooLate,
     TransitionRefused,
     WithdrawalTooLate,
 )
-from chalicelib.contexts.dossiers.domain.state import UNDER_WAY, Asked, Dossier, evolve
+from chalicelib.contexts.dossiers.domain.state import UNDER_WAY, Dossier, SupplementWanted, evolve
 from chalicelib.contexts.dossiers.domain.transitions import outcome
 from chalicelib.kernel import Decider
 from chalicelib.privacy.personal import Personal
@@ -154,7 +155,8 @@ def decide(command: AnyDossierCommand, state: Dossier) -> list[AnyDossierEvent]:
         ProcedureUnknown, ProcedureWasRepealed, ProcedureNotOffered, ApplicantKindWrong,
         ChannelWrong, ComponentUnknown, ComponentMissing, ComponentKindWrong, ComponentNotReusable,
         DossierAlreadyFiled: it is not filed, or not handed in.
-        IntakeFeeUnpaid: it is not accepted. SupplementTooLate: nothing is handed in any more.
+        IntakeFeeUnpaid: it is not accepted.
+        SupplementDeadlinePast: nothing is asked for. SupplementTooLate: nothing is handed in.
         StepUnknown, StepOutOfOrder, StepPassed: it does not move.
         ConsultationUnknown, ObligationUnknown, ObligationEmpty: there is nothing to close or pay.
         DeadlineAlreadyExtended, ApologyTooLate: the appointment stands.
@@ -330,7 +332,9 @@ def _repeats(command: FiledCommand, state: Dossier) -> bool:  # noqa: PLR0911, P
         case RefuseDossier():
             return state.stage == "not_accepted"
         case RequestSupplement():
-            return state.asked == Asked(components=command.components, until=command.until)
+            return state.asked == SupplementWanted(
+                components=command.components, until=command.until
+            )
         case ReceiveSupplement():
             return state.asked is None and state.received == command.components
         case StartProcessing():
@@ -555,6 +559,8 @@ def _supplement_request(command: RequestSupplement, state: Dossier) -> DossierSu
     known = {rule.code for rule in state.terms.components}
     if strange := next((code for code in command.components if code not in known), None):
         raise ComponentUnknown(f"no component {strange}", field="components")
+    if command.until and command.until <= now(command, state):
+        raise SupplementDeadlinePast(field="until")
     number = state.supplements + 1
     return act(
         DossierSupplementRequested,

@@ -18,7 +18,8 @@ Line = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 Text = Annotated[str, StringConstraints(max_length=2_000)]
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 """A short code that people choose: of a field, a component, a step, a unit."""
-Dong = Annotated[int, Field(ge=0, le=10**15)]
+MAX_DONG = 10**15
+Dong = Annotated[int, Field(ge=0, le=MAX_DONG)]
 """An amount in đồng, which has no smaller unit."""
 
 CopyKind = Literal["original", "copy", "electronic"]

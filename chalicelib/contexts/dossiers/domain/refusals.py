@@ -101,6 +101,13 @@ class WithdrawalTooLate(Conflict):
     rule = "TrangThaiHoSo: 7 follows 1, 2, 4, 5 or 6, never 9"
 
 
+class SupplementDeadlinePast(Invalid):
+    """The time set for the supplement has passed already, so nobody could hand anything in."""
+
+    code = "supplement-deadline-past"
+    rule = "Circular 03/2025/TT-VPCP, form 02: the time set for the supplement"
+
+
 class SupplementTooLate(Conflict):
     """The time for handing in what was asked for has passed."""
 

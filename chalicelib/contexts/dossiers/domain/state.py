@@ -76,7 +76,19 @@ _ADOPTED: dict[int, tuple[Status, Status]] = {
 """Our status for a portal state, before the dossier was accepted and after."""
 
 
-class Asked(Value):
+Financial = Literal["none", "due", "settled"]
+"""How it stands with the applicant's obligations."""
+Delivery = Literal["none", "waiting", "desk", "post", "electronic"]
+"""Whether the result waits, or how it reached the applicant."""
+Sync = Literal["none", "behind", "current"]
+"""Whether the national portal knows the present state."""
+Withdrawal = Literal["none", "asked", "declined"]
+"""The applicant's wish to have the dossier back, until it is granted."""
+Decision = Literal["", "granted", "declined"]
+"""Whether what was asked for was granted; empty until that is decided."""
+
+
+class SupplementWanted(Value):
     """What the applicant was asked to hand in, and until when."""
 
     components: tuple[str, ...] = ()
@@ -115,21 +127,21 @@ class Dossier(Value):
     step: Step | None = None
     came_from: Step | None = None
     clock: Clock | None = None
-    asked: Asked | None = None
+    asked: SupplementWanted | None = None
     received: tuple[HandedIn, ...] | None = None
     supplements: int = 0
     owed: tuple[str, ...] = ()
     settled: tuple[str, ...] = ()
     consultations: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     paused: bool = False
-    withdrawal: Literal["none", "asked", "declined"] = "none"
+    withdrawal: Withdrawal = "none"
     extended_s: int = 0
     warned_for: AwareDatetime | None = None
     drafted_for: AwareDatetime | None = None
     overdue: bool = False
     counted_late: bool = False
     processed_at: AwareDatetime | None = None
-    outcome: str = ""
+    outcome: Decision = ""
     results: tuple[Result, ...] = ()
     corrected: bool = False
     returned_by: ReturnMeans | None = None
@@ -174,21 +186,21 @@ class Dossier(Value):
         return bool(self.asked or self.owed or self.paused)
 
     @property
-    def financial(self) -> Literal["none", "due", "settled"]:
+    def financial(self) -> Financial:
         """How it stands with the applicant's obligations."""
         if self.owed:
             return "due"
         return "settled" if self.settled else "none"
 
     @property
-    def delivery(self) -> Literal["none", "waiting", "desk", "post", "electronic"]:
+    def delivery(self) -> Delivery:
         """Whether the result waits, or how it reached the applicant."""
         if self.status == "processed":
             return "waiting"
         return self.returned_by or "none"
 
     @property
-    def sync(self) -> Literal["none", "behind", "current"]:
+    def sync(self) -> Sync:
         """Whether the national portal knows the present state."""
         if self.changed_at is None or self.elsewhere:
             return "none"
@@ -229,7 +241,7 @@ def _changes(state: Dossier, event: AnyDossierEvent) -> dict[str, Any]:  # noqa:
             return {"stage": "not_accepted"}
         case DossierSupplementRequested():
             return {
-                "asked": Asked(components=event.components, until=event.until),
+                "asked": SupplementWanted(components=event.components, until=event.until),
                 "received": None,
                 "supplements": event.number,
                 "counted_late": state.counted_late or event.counted_late,

@@ -2,16 +2,16 @@
 
 from chalice.app import Response
 
-from chalicelib import runtime
+from chalicelib import files, runtime
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.dossiers.acting import seen_by
 from chalicelib.contexts.dossiers.codes import check_word
 from chalicelib.contexts.dossiers.configured import configuration
 from chalicelib.contexts.dossiers.domain.refusals import KeptElsewhere
 from chalicelib.contexts.dossiers.forms.wording import Story, sheet
-from chalicelib.contexts.dossiers.register import Register
 from chalicelib.http.personal import closed, opened
 from chalicelib.http.printed import Wanted, printed
-from chalicelib.http.resource import Resource
+from chalicelib.http.resource import Answer, Resource
 from chalicelib.paper.qr import lookup_link
 
 routes = Resource(__name__)
@@ -20,7 +20,7 @@ routes = Resource(__name__)
 @routes.get(
     "/dossiers/{dossier_id}/forms/{form}", allow={"citizen", "officer", "system", "auditor"}
 )
-def see_form(dossier_id: str, form: str) -> Response:
+def see_form(dossier_id: str, form: str) -> Answer[files.DownloadLink] | Response:
     """Form 01 to 06 of a dossier: a page of HTML, or with `format=pdf` a link to a PDF.
 
     Rendered as the dossier stands; who may see the dossier may see its forms, an auditor without

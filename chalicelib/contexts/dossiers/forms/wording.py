@@ -7,7 +7,7 @@ asked for, form 02 is about the last.
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 from chalicelib.contexts.dossiers.control_sheet import Doing, Stay, control_sheet
 from chalicelib.contexts.dossiers.domain.events import (
@@ -28,6 +28,7 @@ from chalicelib.contexts.dossiers.domain.events import (
     DossierWithdrawalRequested,
     ReturnMeans,
 )
+from chalicelib.http.personal import Opened
 from chalicelib.kernel import Conflict, Event, NotFound
 from chalicelib.paper.sheet import (
     BLANK,
@@ -95,14 +96,14 @@ _DOING: dict[Doing, str] = {
 class Story:
     """A dossier's events, and what is needed to tell them.
 
-    `name` gives an agency's name by its code, `open` a personal value as plain data, None where it
-    is not to be seen; `tracking` is what the QR code says, `word` the check word, empty where it is
+    `name` gives an agency's name by its code, `open` a personal value, None where it is not to
+    be seen; `tracking` is what the QR code says, `word` the check word, empty where it is
     not to be seen.
     """
 
     events: Sequence[AnyDossierEvent]
     name: Callable[[str], str]
-    open: Callable[[Personal[Any]], Any]
+    open: Opened
     tracking: str
     word: str = ""
 
@@ -118,12 +119,12 @@ class Story:
     @property
     def applicant(self) -> Applicant:
         """Who asks."""
-        return Applicant.model_validate(self.open(self.filed.applicant) or {"name": ""})
+        return self.open(self.filed.applicant) or Applicant(name="")
 
     @property
     def contact(self) -> Contact:
         """How they are reached."""
-        return Contact.model_validate(self.open(self.filed.contact) or {})
+        return self.open(self.filed.contact) or Contact()
 
     def first(self, kind: type[E]) -> E:
         """The first event of this kind.

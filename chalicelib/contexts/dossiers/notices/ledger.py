@@ -18,6 +18,7 @@ from chalicelib.delivery.lanes import moment
 from chalicelib.kernel import Value
 
 Way = Literal["email", "sms", "webhook"]
+State = Literal["waiting", "sending", "sent", "failed"]
 KEPT = timedelta(days=400)
 """How long it is known what was told: a year, and some."""
 INDEX = "by_due"
@@ -36,7 +37,7 @@ class Notice(Value):
     type: str
     at: AwareDatetime
     way: Way
-    state: Literal["waiting", "sending", "sent", "failed"] = "waiting"
+    state: State = "waiting"
     tries: int = 0
     reason: str = ""
     changed_at: AwareDatetime

@@ -32,11 +32,12 @@ from chalicelib.contexts.dossiers.notices.ways import (
 from chalicelib.contexts.dossiers.notices.wording import WORDS, told
 from chalicelib.delivery.outbox import message_id
 from chalicelib.eventstore.store import Commit, EventStore
-from chalicelib.history.reader import Reader
+from chalicelib.history.reader import Newer, Reader
 from chalicelib.http.problems import blame
 from chalicelib.paper.qr import lookup_link
 from chalicelib.privacy.personal import Erased, Open
 from chalicelib.projector.checkpoints import NOTIFY, Run
+from chalicelib.projector.projection import event_types
 
 STALE = timedelta(days=3)
 """Nobody is told of what happened longer ago: after an outage, or a restore, it only confuses."""
@@ -67,17 +68,24 @@ class Notifier:
     tracking: str = ""
 
     def follow(self, reader: Reader, run: Run, over: Callable[[], bool]) -> None:
-        """Write down what history holds beyond the follower's checkpoint."""
-        for stretch in reader.after(run.at(NOTIFY), lambda s: s.startswith(f"{dossier.category}-")):
-            if over():
-                return
-            telling = [commit for _, commit in stretch.commits if _tells(commit)]
-            openings = self.store.commits([(commit.stream, 1) for commit in telling])
-            for commit in telling:
-                for notice in self._notices(commit, openings[commit.stream, 1]):
-                    self.ledger.put(notice)
-            run.reach([NOTIFY], stretch.last)
-            run.write()
+        """Write down what history holds beyond the follower's checkpoint.
+
+        What only a newer program knows, and what comes after it, waits for that program.
+        """
+        ours, known = f"{dossier.category}-", event_types(dossier.events)
+        try:
+            for stretch in reader.after(run.at(NOTIFY), lambda s: s.startswith(ours), known):
+                if over():
+                    return
+                telling = [commit for _, commit in stretch.commits if _tells(commit)]
+                openings = self.store.commits([(commit.stream, 1) for commit in telling])
+                for commit in telling:
+                    for notice in self._notices(commit, openings[commit.stream, 1]):
+                        self.ledger.put(notice)
+                run.reach([NOTIFY], stretch.last)
+                run.write()
+        except Newer as newer:
+            self._report(NOTIFY, blame(newer))
 
     def send(self, over: Callable[[], bool]) -> None:
         """Send what is due, until nothing is or the time is `over`."""

@@ -27,7 +27,7 @@ from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
 
 
-class Waiting(Value):
+class WaitingDossier(Value):
     """A dossier at a desk: at the agency `at`, None while it is at nobody's.
 
     `unit` is "" where any unit of the agency may act. `due_at` is when the desk should be done with
@@ -55,7 +55,7 @@ class Waiting(Value):
 AWAY = WITH_APPLICANT | {"returned"}
 
 
-def evolve(row: Waiting | None, event: DossierEvent) -> Waiting | None:
+def evolve(row: WaitingDossier | None, event: DossierEvent) -> WaitingDossier | None:
     """The row after `event`; none once nobody has anything to do.
 
     A result that was returned may come back to be corrected: until then it is at nobody's desk.
@@ -71,7 +71,7 @@ def evolve(row: Waiting | None, event: DossierEvent) -> Waiting | None:
     due_at = (clock.step_due_at or clock.due_at) if clock else answer_by
     if step is None and clock:
         due_at = clock.due_at  # The steps are done, the result waits to be returned.
-    return Waiting(
+    return WaitingDossier(
         dossier=event.dossier,
         code=event.code,
         agency=event.agency,
@@ -90,4 +90,6 @@ def evolve(row: Waiting | None, event: DossierEvent) -> Waiting | None:
     )
 
 
-answer: Projection[Any] = Projection(Waiting, AnyDossierEvent, evolve, by="at", sort="due_at")
+answer: Projection[Any] = Projection(
+    WaitingDossier, AnyDossierEvent, evolve, by="at", sort="due_at"
+)

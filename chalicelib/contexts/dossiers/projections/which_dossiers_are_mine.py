@@ -16,7 +16,7 @@ from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
 
 
-class Mine(Value):
+class OwnDossier(Value):
     """A dossier as its applicant finds it in their list.
 
     `subject` is the applicant (None: not known); `due_at` the appointment, once there is one.
@@ -34,7 +34,7 @@ class Mine(Value):
     due_at: AwareDatetime | None = None
 
 
-def evolve(row: Mine | None, event: DossierEvent) -> Mine | None:
+def evolve(row: OwnDossier | None, event: DossierEvent) -> OwnDossier | None:
     """The row after `event`."""
     clock: Clock | None = clock_after(None, event)
     due_at = clock.due_at if clock else (row.due_at if row else None)
@@ -43,7 +43,7 @@ def evolve(row: Mine | None, event: DossierEvent) -> Mine | None:
         due_at = event.due_at or due_at
         filed_at = event.received_at or filed_at
     moved = row is None or row.status != event.status
-    return Mine(
+    return OwnDossier(
         dossier=event.dossier,
         code=event.code,
         subject=subject_of(event, (row and row.subject) or "") or None,
@@ -57,4 +57,6 @@ def evolve(row: Mine | None, event: DossierEvent) -> Mine | None:
     )
 
 
-answer: Projection[Any] = Projection(Mine, AnyDossierEvent, evolve, by="subject", sort="filed_at")
+answer: Projection[Any] = Projection(
+    OwnDossier, AnyDossierEvent, evolve, by="subject", sort="filed_at"
+)

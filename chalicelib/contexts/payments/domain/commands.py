@@ -4,6 +4,7 @@ An officer's command names the agency they act for, a payer's the payer; one tha
 follows from something that happened elsewhere.
 """
 
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from pydantic import AwareDatetime, Field
@@ -28,15 +29,24 @@ class Limits(Value):
     """What the rules leave to configuration; plain seconds.
 
     `ask_after_s`, `ask_until_s`: from when and until when, counted from its start, a provider is
-    asked about a transaction of which it has said nothing. `pay_days`: how long a dossier's request
-    can be paid; 0: for as long as the dossier waits for it.
+    asked about a transaction of which it has said nothing; until then the tax register is too.
+    `tax_pause_s`: how long that is left alone, at least, when it has not answered. `pay_days`: how
+    long a dossier's request can be paid; 0: for as long as the dossier waits for it.
 
     Rule: transactions still KHOI_TAO are asked about from 30 minutes to 3 days after their start.
     """
 
     ask_after_s: int = Field(default=1_800, ge=0)
     ask_until_s: int = Field(default=3 * DAY_S, ge=1)
+    tax_pause_s: int = Field(default=60, ge=0)
     pay_days: int = Field(default=0, ge=0, le=3_650)
+
+    def ask_again(self, begun_at: datetime, at: datetime) -> datetime | None:
+        """When to ask next: each time after twice as long, and once more at the very end."""
+        last = begun_at + timedelta(seconds=self.ask_until_s)
+        if at >= last:
+            return None
+        return min(begun_at + (at - begun_at) * 2, last)
 
 
 class PaymentCommand(Command):
@@ -170,6 +180,13 @@ class NoteRefundFailed(RefundCommand):
     said: Text
 
 
+class NoteRefundPaidByHand(RefundCommand):
+    """The agency has given it back itself, by a transfer that its bank calls `reference`."""
+
+    agency: str
+    reference: Code
+
+
 AnyPaymentCommand = (
     RequestPayment
     | InitiateTransaction
@@ -184,5 +201,6 @@ AnyPaymentCommand = (
     | SubmitRefund
     | NoteRefundSettled
     | NoteRefundFailed
+    | NoteRefundPaidByHand
 )
 """Everything that can be asked of a payment."""

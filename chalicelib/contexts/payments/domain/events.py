@@ -7,7 +7,7 @@ provider's day; `provider-<code>` and `payee-<agency>` who takes part. Agency co
 """
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, Field, StringConstraints
 
@@ -314,6 +314,21 @@ class PaymentRefundFailed(PaymentEvent):
     said: str
 
 
+class PaymentRefundPaidByHand(PaymentEvent):
+    """The agency gave it back itself, from its own account, as the provider could not.
+
+    `reference` is the bank's name for the transfer; `by` says so, and is not who asked for it.
+    Rule: PaymentPlatform 1.0.6 has no command that gives money back.
+    """
+
+    type: Literal["payment.refund_paid_by_hand"] = "payment.refund_paid_by_hand"
+    refund: str
+    amount: Dong
+    parts: tuple[Part, ...]
+    reference: str
+    by: str
+
+
 PaymentEvents = Annotated[
     PaymentRequested
     | PaymentTransactionInitiated
@@ -330,7 +345,8 @@ PaymentEvents = Annotated[
     | PaymentRefundRejected
     | PaymentRefundSubmitted
     | PaymentRefundSettled
-    | PaymentRefundFailed,
+    | PaymentRefundFailed
+    | PaymentRefundPaidByHand,
     Field(discriminator="type"),
 ]
 
@@ -775,14 +791,17 @@ class TaxEnquiryEvent(Event):
 class TaxEnquiryAsked(TaxEnquiryEvent):
     """The tax register is asked what is owed for a dossier by a person who names their number.
 
-    `agency` is whose officer asks, "" for the citizen; `code` is the dossier's own.
+    `agency` is whose officer asks, "" for the citizen; `code` is the dossier's own. If nothing has
+    come of it by `ask_at`, it is asked again.
     Rule: [R] the request that TRAN_CODE 05011, TYPE 00110 answers.
     """
 
+    version: ClassVar[int] = 2
     type: Literal["tax_enquiry.asked"] = "tax_enquiry.asked"
     agency: str = ""
     code: str
     identity_number: Personal[str]
+    ask_at: AwareDatetime | None = None
 
 
 class TaxEnquiryAnswered(TaxEnquiryEvent):
@@ -812,13 +831,15 @@ class TaxEnquiryRefused(TaxEnquiryEvent):
 
 
 class TaxEnquiryUnavailable(TaxEnquiryEvent):
-    """The register did not answer, for `why`; it may be asked again.
+    """The register did not answer, for `why`; at `ask_at` it is asked again, if that is given.
 
     Rule: [R] a register that is down delays an enquiry and refuses nothing.
     """
 
+    version: ClassVar[int] = 2
     type: Literal["tax_enquiry.unavailable"] = "tax_enquiry.unavailable"
     why: str
+    ask_at: AwareDatetime | None = None
 
 
 TaxEnquiryEvents = Annotated[

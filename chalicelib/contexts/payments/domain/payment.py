@@ -16,10 +16,10 @@ from chalicelib.contexts.payments.domain.commands import (
     CancelPayment,
     ExpirePayment,
     InitiateTransaction,
-    Limits,
     Note,
     NoteFailure,
     NoteRefundFailed,
+    NoteRefundPaidByHand,
     NoteRefundSettled,
     NoteSuccess,
     NoteUnknown,
@@ -41,6 +41,7 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentPaid,
     PaymentRefundApproved,
     PaymentRefundFailed,
+    PaymentRefundPaidByHand,
     PaymentRefundRejected,
     PaymentRefundRequested,
     PaymentRefundSettled,
@@ -127,7 +128,7 @@ def decide(command: AnyPaymentCommand, state: Payment) -> list[PaymentEvents]:
     return events
 
 
-def _answer(command: AnyPaymentCommand, state: Payment) -> list[PaymentEvents]:
+def _answer(command: AnyPaymentCommand, state: Payment) -> list[PaymentEvents]:  # noqa: PLR0912 -- one row for each wish.
     match command:
         case RequestPayment():
             return _request(command, state)
@@ -153,6 +154,8 @@ def _answer(command: AnyPaymentCommand, state: Payment) -> list[PaymentEvents]:
             return _refund_decision(command, state)
         case SubmitRefund() | NoteRefundSettled() | NoteRefundFailed():
             return _refund_course(command, state)
+        case NoteRefundPaidByHand():
+            return _refund_by_hand(command, state)
 
 
 def _act(kind: type[E], command: PaymentCommand, state: Payment, **fields: Any) -> E:
@@ -347,17 +350,9 @@ def _unknown(command: NoteUnknown, state: Payment) -> list[PaymentEvents]:
             transaction=command.transaction,
             provider=command.provider,
             said=command.said,
-            ask_at=_ask_again(found.at, command.at, command.limits),
+            ask_at=command.limits.ask_again(found.at, command.at),
         )
     ]
-
-
-def _ask_again(begun_at: datetime, at: datetime, limits: Limits) -> datetime | None:
-    """When to ask next: each time after twice as long, and once more at the very end."""
-    last = begun_at + timedelta(seconds=limits.ask_until_s)
-    if at >= last:
-        return None
-    return min(begun_at + (at - begun_at) * 2, last)
 
 
 # --- Refunds --------------------------------------------------------------------------------------
@@ -433,13 +428,14 @@ def _refund_course(
     if found.status in {"requested", "rejected"}:
         raise RefundStandsElsewhere(f"it is {found.status}", field="refund")
     match command:
-        case _ if found.status == "settled":
+        case _ if found.status == "settled" and not found.by_hand:
             return []
         case SubmitRefund():
-            if found.status == "submitted":
+            if found.status in {"submitted", "settled"}:
                 return []
             return [_act(PaymentRefundSubmitted, command, state, **about)]
         case NoteRefundSettled():
+            # If it was paid by hand too, it was paid twice: the books will say so.
             said = {"amount": found.amount, "parts": found.parts}
             reference = command.provider_reference
             return [
@@ -453,9 +449,24 @@ def _refund_course(
                 )
             ]
         case NoteRefundFailed():
-            if found.status == "failed":
+            if found.status in {"failed", "settled"}:
                 return []
             return [_act(PaymentRefundFailed, command, state, **about, said=command.said)]
+
+
+def _refund_by_hand(command: NoteRefundPaidByHand, state: Payment) -> list[PaymentEvents]:
+    """Only what the provider could not carry out: else it would be paid twice."""
+    _of_the_agency(command, state)
+    found = _found(command, state)
+    if found.by_hand and found.reference == command.reference:
+        return []
+    if found.status != "failed":
+        raise RefundStandsElsewhere(f"it is {found.status}", field="refund")
+    if command.origin.actor == found.by:
+        raise SamePersonApproves
+    about = {"refund": found.refund, "amount": found.amount, "parts": found.parts}
+    reference, by = command.reference, command.origin.actor
+    return [_act(PaymentRefundPaidByHand, command, state, **about, reference=reference, by=by)]
 
 
 payment = Decider("payment", PaymentEvents, Payment(), decide, evolve)

@@ -50,6 +50,7 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,30}$")]
 """What a provider is called in addresses and events, such as `vnpay`."""
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+ProviderStatus = Literal["open", "suspended"]
 
 
 class WantedTerms(ProviderTerms):
@@ -108,7 +109,7 @@ class ProviderState(Value):
     terms: ProviderTerms | None = None
     secret: Personal[str] | None = None
     secret_print: str = ""
-    status: Literal["unknown", "open", "suspended"] = "unknown"
+    status: ProviderStatus | Literal["unknown"] = "unknown"
 
 
 class ProviderUnknown(NotFound):

@@ -30,6 +30,7 @@ from chalicelib.working_time import HANOI
 _LETTERS: dict[LineKind, str] = {"fee": "P", "charge": "LP", "fine": "TP", "tax": "T"}
 """Phí, lệ phí, tiền phạt, thuế: the letters of a series."""
 Said = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+ReceiptStatus = Literal["issued", "cancelled"]
 
 
 class ReceiptUnknown(NotFound):
@@ -85,7 +86,7 @@ class Receipt(Value):
     `settled` are the refunds it has heard of.
     """
 
-    status: Literal["absent", "issued", "cancelled"] = "absent"
+    status: ReceiptStatus | Literal["absent"] = "absent"
     receipt: str = ""
     payment: str = ""
     dossier: str = ""

@@ -31,6 +31,7 @@ from chalicelib.kernel import Command, Conflict, Decider, Invalid, NotFound, Val
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[Text, StringConstraints(min_length=1)]
+SettlementStatus = Literal["received", "refused", "compared", "closed"]
 _IDENTITY = ("line", "reference", "kind", "ours", "theirs", "our_status", "their_status")
 _ID_CHARS = 20
 
@@ -127,7 +128,7 @@ class Resolution(Value):
 class Settlement(Value):
     """A day so far: its file, what was read of it, what differs, what was decided."""
 
-    status: Literal["absent", "received", "refused", "compared", "closed"] = "absent"
+    status: SettlementStatus | Literal["absent"] = "absent"
     sha256: str = ""
     name: str = ""
     size: int = 0

@@ -20,6 +20,7 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentPaid,
     PaymentRefundApproved,
     PaymentRefundFailed,
+    PaymentRefundPaidByHand,
     PaymentRefundRejected,
     PaymentRefundRequested,
     PaymentRefundSettled,
@@ -34,6 +35,9 @@ from chalicelib.privacy.personal import Personal
 
 V = TypeVar("V", bound=Value)
 Kind = LineKind | Literal["overpaid"]
+PaymentStatus = Literal["requested", "paid", "expired", "cancelled"]
+TransactionStatus = Literal["initiated", "unknown", "failed", "captured"]
+RefundStatus = Literal["requested", "approved", "rejected", "submitted", "settled", "failed"]
 
 
 class Transaction(Value):
@@ -48,14 +52,18 @@ class Transaction(Value):
     at: AwareDatetime
     expires_at: AwareDatetime
     ask_at: AwareDatetime | None
-    status: Literal["initiated", "unknown", "failed", "captured"] = "initiated"
+    status: TransactionStatus = "initiated"
     provider_reference: str = ""
     captured: int = 0
     disputed: tuple[tuple[str, int, str], ...] = ()
 
 
 class Refund(Value):
-    """One sum that is given back, of one transaction. `by` asked for it."""
+    """One sum that is given back, of one transaction. `by` asked for it.
+
+    Once it is settled, `reference` is what its provider calls that, or, if it was paid `by_hand`,
+    what the agency's bank does.
+    """
 
     refund: str
     transaction: str
@@ -65,9 +73,9 @@ class Refund(Value):
     reason: str
     beneficiary: Personal[Beneficiary] | None = None
     by: str
-    status: Literal["requested", "approved", "rejected", "submitted", "settled", "failed"] = (
-        "requested"
-    )
+    status: RefundStatus = "requested"
+    reference: str = ""
+    by_hand: bool = False
 
 
 class Payment(Value):
@@ -76,7 +84,7 @@ class Payment(Value):
     `payer` and `payee` are the last ones that were said.
     """
 
-    status: Literal["absent", "requested", "paid", "expired", "cancelled"] = "absent"
+    status: PaymentStatus | Literal["absent"] = "absent"
     payment: str = ""
     agency: str = ""
     dossier: str = ""
@@ -202,15 +210,21 @@ def _changes(state: Payment, event: PaymentEvents) -> dict[str, Any]:  # noqa: C
             refund = Refund(**named, beneficiary=event.beneficiary, by=event.by)
             return {"refunds": {**state.refunds, event.refund: refund}}
         case PaymentRefundApproved():
-            return _refund(state, event.refund, "approved")
+            return _refund(state, event.refund, status="approved")
         case PaymentRefundRejected():
-            return _refund(state, event.refund, "rejected")
+            return _refund(state, event.refund, status="rejected")
         case PaymentRefundSubmitted():
-            return _refund(state, event.refund, "submitted")
+            return _refund(state, event.refund, status="submitted")
         case PaymentRefundSettled():
-            return _refund(state, event.refund, "settled")
+            reference = event.provider_reference
+            return _refund(
+                state, event.refund, status="settled", reference=reference, by_hand=False
+            )
         case PaymentRefundFailed():
-            return _refund(state, event.refund, "failed")
+            return _refund(state, event.refund, status="failed")
+        case PaymentRefundPaidByHand():
+            reference = event.reference
+            return _refund(state, event.refund, status="settled", reference=reference, by_hand=True)
 
 
 def _said(event: Any, *names: str) -> dict[str, Any]:
@@ -221,8 +235,8 @@ def _transaction(state: Payment, reference: str, **changes: Any) -> dict[str, An
     return {"transactions": _with(state.transactions, reference, changes)}
 
 
-def _refund(state: Payment, id_: str, status: str) -> dict[str, Any]:
-    return {"refunds": _with(state.refunds, id_, {"status": status})}
+def _refund(state: Payment, id_: str, **changes: Any) -> dict[str, Any]:
+    return {"refunds": _with(state.refunds, id_, changes)}
 
 
 def _with(known: dict[str, V], name: str, changes: dict[str, Any]) -> dict[str, V]:

@@ -1,9 +1,11 @@
 """One enquiry to the tax register: what somebody owes for their dossier (nghĩa vụ tài chính)."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints
 
+from chalicelib.contexts.payments.domain.commands import Limits
 from chalicelib.contexts.payments.domain.events import (
     Dong,
     TaxDebt,
@@ -21,6 +23,7 @@ from chalicelib.privacy.personal import Personal
 Why = Literal["unreadable", "other_message", "unknown_status", "wrong_row", "wrong_sum"]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-/]{1,60}$")]
 """A dossier's code, as the register knows it."""
+EnquiryStatus = Literal["asked", "answered", "refused", "unavailable"]
 IdentityNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{6,30}$")]
 
 
@@ -34,10 +37,11 @@ class TaxEnquiryUnknown(NotFound):
 class TaxEnquiry(Value):
     """What `decide` must remember, and what readers are shown.
 
-    `why` there is no good answer yet; `known_by` is what the last bad one is known by.
+    `why` there is no good answer yet; `known_by` is what the last bad one is known by. A register
+    that was silent is asked again at `ask_at`.
     """
 
-    status: Literal["absent", "asked", "answered", "refused", "unavailable"] = "absent"
+    status: EnquiryStatus | Literal["absent"] = "absent"
     enquiry: str = ""
     subject: str = ""
     agency: str = ""
@@ -45,6 +49,8 @@ class TaxEnquiry(Value):
     identity_number: Personal[str] | None = None
     why: str = ""
     known_by: str = ""
+    asked_at: AwareDatetime | None = None
+    ask_at: AwareDatetime | None = None
     answer: TaxEnquiryAnswered | None = None
 
 
@@ -56,6 +62,7 @@ class AskTaxRegister(Command):
     agency: str = ""
     code: Code
     identity_number: IdentityNumber
+    limits: Limits = Field(default_factory=Limits, repr=False)
 
 
 class NoteTaxAnswer(Command):
@@ -83,6 +90,7 @@ class NoteTaxRegisterSilent(Command):
 
     enquiry: str
     why: str
+    limits: Limits = Field(default_factory=Limits, repr=False)
 
 
 TaxCommand = AskTaxRegister | NoteTaxAnswer | NoteTaxAnswerBad | NoteTaxRegisterSilent
@@ -96,12 +104,12 @@ def decide(command: TaxCommand, state: TaxEnquiry) -> list[TaxEnquiryEvents]:
     Raises:
         TaxEnquiryUnknown: an answer to what was never asked.
     """
-    id_, subject, at = state.enquiry, state.subject, command.at
     match command:
         case AskTaxRegister() if state.status == "absent":
             number = Personal[str](subject=command.subject, value=command.identity_number)
             said = command.model_dump(include={"enquiry", "subject", "agency", "code"})
-            return [TaxEnquiryAsked(**said, identity_number=number, at=at)]
+            ask_at = command.at + timedelta(seconds=command.limits.tax_pause_s)
+            return [TaxEnquiryAsked(**said, identity_number=number, ask_at=ask_at, at=command.at)]
         case AskTaxRegister():
             return []
         case _ if state.status == "absent":
@@ -113,10 +121,28 @@ def decide(command: TaxCommand, state: TaxEnquiry) -> list[TaxEnquiryEvents]:
             return _refused(state, command, why) if why else [_answered(state, command)]
         case NoteTaxAnswerBad():
             return _refused(state, command, command.why)
-        case NoteTaxRegisterSilent() if (state.status, state.why) == ("unavailable", command.why):
+        case NoteTaxRegisterSilent() if _said_already(command, state):
             return []
         case NoteTaxRegisterSilent():
-            return [TaxEnquiryUnavailable(enquiry=id_, subject=subject, why=command.why, at=at)]
+            return [_unavailable(command, state)]
+
+
+def _said_already(command: NoteTaxRegisterSilent, state: TaxEnquiry) -> bool:
+    same = (state.status, state.why) == ("unavailable", command.why)
+    return same and (state.ask_at is None or command.at < state.ask_at)
+
+
+def _unavailable(command: NoteTaxRegisterSilent, state: TaxEnquiry) -> TaxEnquiryUnavailable:
+    assert state.asked_at
+    again = command.limits.ask_again(state.asked_at, command.at)
+    soonest = command.at + timedelta(seconds=command.limits.tax_pause_s)
+    return TaxEnquiryUnavailable(
+        enquiry=state.enquiry,
+        subject=state.subject,
+        why=command.why,
+        ask_at=again and max(again, soonest),
+        at=command.at,
+    )
 
 
 def _wrong(command: NoteTaxAnswer) -> Why | None:
@@ -168,14 +194,21 @@ def evolve(state: TaxEnquiry, event: TaxEnquiryEvents) -> TaxEnquiry:
     match event:
         case TaxEnquiryAsked():
             said = event.model_dump(include={"enquiry", "subject", "agency", "code"})
-            return TaxEnquiry(status="asked", identity_number=event.identity_number, **said)
+            return TaxEnquiry(
+                status="asked",
+                identity_number=event.identity_number,
+                asked_at=event.at,
+                ask_at=event.ask_at,
+                **said,
+            )
         case TaxEnquiryAnswered():
             return state.model_copy(update={"status": "answered", "answer": event, "why": ""})
         case TaxEnquiryRefused():
             changes = {"status": "refused", "why": event.why, "known_by": event.known_by}
             return state.model_copy(update=changes)
         case TaxEnquiryUnavailable():
-            return state.model_copy(update={"status": "unavailable", "why": event.why})
+            changes = {"status": "unavailable", "why": event.why}
+            return state.model_copy(update=changes | {"ask_at": event.ask_at})
 
 
 tax_enquiry = Decider("tax_enquiry", TaxEnquiryEvents, TaxEnquiry(), decide, evolve)

@@ -13,6 +13,7 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentCapturedLate,
     PaymentPaid,
     PaymentRefundApproved,
+    PaymentRefundPaidByHand,
     PaymentRefundSettled,
 )
 from chalicelib.contexts.payments.domain.payment import payment_of_obligation
@@ -26,6 +27,7 @@ Happened = (
     | PaymentPaid
     | PaymentRefundApproved
     | PaymentRefundSettled
+    | PaymentRefundPaidByHand
     | DossierObligationFulfilled
 )
 """What one of the three says of a payment."""
@@ -39,7 +41,7 @@ dossier does not know; `paid_twice`: it was settled at the desk, or waived, as w
 """
 
 
-class Agreement(Value):
+class PaymentAgreement(Value):
     """What each of the three says of a payment.
 
     `clearing`, `revenue` and `payable` are the ledger's balances of it, in đồng. `state` is `wrong`
@@ -71,9 +73,9 @@ def keys(event: Happened) -> list[str]:
     return [_payment(event)]
 
 
-def evolve(row: Agreement | None, event: Happened) -> Agreement | None:
+def evolve(row: PaymentAgreement | None, event: Happened) -> PaymentAgreement | None:
     """What the three say after `event`, and whether it is the same."""
-    row = row or Agreement(payment=_payment(event), agency=event.agency, since=event.at)
+    row = row or PaymentAgreement(payment=_payment(event), agency=event.agency, since=event.at)
     after = row.model_copy(update=_said(row, event))
     how = _wrong(after)
     since = row.since if how == row.how else event.at
@@ -81,7 +83,7 @@ def evolve(row: Agreement | None, event: Happened) -> Agreement | None:
     return after.model_copy(update=told)
 
 
-def _said(row: Agreement, event: Happened) -> Mapping[str, Any]:
+def _said(row: PaymentAgreement, event: Happened) -> Mapping[str, Any]:
     if isinstance(event, DossierObligationFulfilled):
         about = {"dossier": event.dossier, "obligation": event.obligation}
         return {"fulfilled": event.means, **about}
@@ -96,7 +98,7 @@ def _said(row: Agreement, event: Happened) -> Mapping[str, Any]:
     return sums
 
 
-def _wrong(row: Agreement) -> Wrong | None:
+def _wrong(row: PaymentAgreement) -> Wrong | None:
     if min(row.clearing, row.revenue, row.payable) < 0:
         return "overdrawn"
     if row.fulfilled == "online" and not row.paid:
@@ -108,5 +110,5 @@ def _wrong(row: Agreement) -> Wrong | None:
 
 
 answer: Projection[Any] = Projection(
-    Agreement, Happened, evolve, by="state", sort="since", keys=keys
+    PaymentAgreement, Happened, evolve, by="state", sort="since", keys=keys
 )

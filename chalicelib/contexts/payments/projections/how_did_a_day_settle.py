@@ -12,6 +12,7 @@ from chalicelib.contexts.payments.domain.events import (
     SettlementFileReceived,
     SettlementFileRefused,
 )
+from chalicelib.contexts.payments.domain.settlement import SettlementStatus
 from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
 
@@ -25,7 +26,7 @@ class SettledDay(Value):
     book: Literal["days"] = "days"
     provider: str
     on: date
-    status: Literal["received", "refused", "compared", "closed"] = "received"
+    status: SettlementStatus = "received"
     lines: int = 0
     amount: int = 0
     matched: int = 0

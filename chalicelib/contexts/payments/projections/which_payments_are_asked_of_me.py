@@ -1,6 +1,6 @@
 """Which payments are asked of me? Each payer's, whatever became of them."""
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import AwareDatetime
 
@@ -11,13 +11,13 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentEvents,
     PaymentExpired,
     PaymentPaid,
+    PaymentRefundPaidByHand,
     PaymentRefundSettled,
     PaymentRequested,
 )
+from chalicelib.contexts.payments.domain.state import PaymentStatus
 from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
-
-Status = Literal["requested", "paid", "expired", "cancelled"]
 
 
 class Asked(Value):
@@ -28,7 +28,7 @@ class Asked(Value):
     agency: str
     dossier: str
     obligation: str
-    status: Status
+    status: PaymentStatus
     amount: int
     captured: int = 0
     refunded: int = 0
@@ -53,7 +53,7 @@ def evolve(row: Asked | None, event: PaymentEvents) -> Asked | None:
             return row.model_copy(update={"status": "expired"})
         case PaymentCancelled():
             return row.model_copy(update={"status": "cancelled"})
-        case PaymentRefundSettled():
+        case PaymentRefundSettled() | PaymentRefundPaidByHand():
             return row.model_copy(update={"refunded": row.refunded + event.amount})
         case _:
             return row

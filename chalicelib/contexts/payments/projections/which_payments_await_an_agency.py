@@ -7,6 +7,7 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentNoticeDisputed,
     PaymentRefundApproved,
     PaymentRefundFailed,
+    PaymentRefundPaidByHand,
     PaymentRefundRejected,
     PaymentRefundRequested,
     PaymentRefundSettled,
@@ -43,7 +44,7 @@ def evolve(row: Owed | None, event: PaymentEvents) -> Owed | None:
             return owed.model_copy(update={"undecided": _without(owed.undecided, event.refund)})
         case PaymentRefundFailed():
             return owed.model_copy(update={"failed": _with(owed.failed, event.refund)})
-        case PaymentRefundSettled():
+        case PaymentRefundSettled() | PaymentRefundPaidByHand():
             return owed.model_copy(update={"failed": _without(owed.failed, event.refund)})
         case PaymentNoticeDisputed():
             return owed.model_copy(update={"disputed": _with(owed.disputed, event.transaction)})

@@ -12,7 +12,7 @@ from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
 
 
-class Listed(Value):
+class PaymentProvider(Value):
     """A provider, and whether payers are sent to it at the moment."""
 
     listed: str = "all"
@@ -22,11 +22,11 @@ class Listed(Value):
     suspended: bool = False
 
 
-def evolve(row: Listed | None, event: ProviderEvent) -> Listed | None:
+def evolve(row: PaymentProvider | None, event: ProviderEvent) -> PaymentProvider | None:
     """The row after `event`."""
     match event:
         case ProviderRegistered() | ProviderChanged():
-            return Listed(
+            return PaymentProvider(
                 provider=event.provider,
                 name=event.terms.name,
                 kind=event.terms.kind,
@@ -39,4 +39,4 @@ def evolve(row: Listed | None, event: ProviderEvent) -> Listed | None:
             return row
 
 
-answer = Projection(Listed, ProviderEvent, evolve, by="listed", sort="name")
+answer = Projection(PaymentProvider, ProviderEvent, evolve, by="listed", sort="name")

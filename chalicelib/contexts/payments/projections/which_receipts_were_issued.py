@@ -17,7 +17,7 @@ from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
 
 
-class Issued(Value):
+class IssuedReceipt(Value):
     """A receipt under its present number; `former` are those that are good no more.
 
     `left` is what was paid and not given back. Nothing in it is personal.
@@ -37,12 +37,12 @@ class Issued(Value):
     issued_at: AwareDatetime
 
 
-def evolve(row: Issued | None, event: ReceiptEvents) -> Issued | None:
+def evolve(row: IssuedReceipt | None, event: ReceiptEvents) -> IssuedReceipt | None:
     """The row after `event`."""
     if isinstance(event, ReceiptIssued):
         names = {"receipt", "payment", "dossier", "agency", "kind", "series", "number", "amount"}
         said = event.model_dump(include=names)
-        return Issued(**said, left=event.amount, issued_at=event.at)
+        return IssuedReceipt(**said, left=event.amount, issued_at=event.at)
     if row is None:
         return None
     match event:
@@ -57,4 +57,6 @@ def evolve(row: Issued | None, event: ReceiptEvents) -> Issued | None:
             return row.model_copy(update={"status": "cancelled", "left": left})
 
 
-answer: Projection[Any] = Projection(Issued, ReceiptEvents, evolve, by="agency", sort="issued_at")
+answer: Projection[Any] = Projection(
+    IssuedReceipt, ReceiptEvents, evolve, by="agency", sort="issued_at"
+)

@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple, Protocol
 
 from chalicelib.contexts.payments.domain.events import Line, Payee, Payer, ProviderTerms
 from chalicelib.kernel import Conflict, Invalid, Refused
+from chalicelib.working_time import in_our_times
 
 Outcome = Literal["paid", "failed", "unknown"]
 """What a provider says of a transaction; unknown: it does not know yet, or knows no such one."""
@@ -86,11 +87,16 @@ class Notice:
         """See that it can be recorded.
 
         Raises:
-            NoticeUnreadable: a name is too long, or what was paid has none.
+            NoticeUnreadable: a name is too long, what was paid has none, or was paid in no time.
         """
         longest = max(map(len, (self.transaction, self.provider_reference, self.said)))
         if longest > _NAME_CHARS or (self.outcome == "paid" and not self.provider_reference):
             raise NoticeUnreadable
+        if self.paid_at:
+            try:
+                in_our_times(self.paid_at)
+            except ValueError:
+                raise NoticeUnreadable from None
 
 
 @dataclass(frozen=True)

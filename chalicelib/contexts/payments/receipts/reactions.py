@@ -3,7 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.contexts.payments.domain.events import PaymentPaid, PaymentRefundSettled
+from chalicelib.contexts.payments.domain.events import (
+    PaymentPaid,
+    PaymentRefundPaidByHand,
+    PaymentRefundSettled,
+)
 from chalicelib.contexts.payments.domain.receipt import (
     IssueReceipt,
     NoteRefund,
@@ -15,7 +19,7 @@ from chalicelib.contexts.payments.domain.receipt import (
 )
 from chalicelib.kernel import Command, Decider, Origin
 
-EVENTS = PaymentPaid | PaymentRefundSettled
+EVENTS = PaymentPaid | PaymentRefundSettled | PaymentRefundPaidByHand
 
 
 def react(
@@ -42,7 +46,7 @@ def react(
                     lines=tuple(line for line in event.lines if line.kind == kind),
                 )
                 yield receipt, id_, issue
-        case PaymentRefundSettled():
+        case PaymentRefundSettled() | PaymentRefundPaidByHand():
             returned: dict[Any, int] = {}
             for part in event.parts:
                 returned[part.kind] = returned.get(part.kind, 0) + part.amount

@@ -5,9 +5,9 @@ from typing import Annotated
 from chalice.app import Response
 from pydantic import Field, StringConstraints
 
-from chalicelib import runtime
+from chalicelib import files, runtime
 from chalicelib.agency_code import canonical
-from chalicelib.contexts.agencies.domain.events import AgencyRegistered, AgencyRenamed
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.payments.domain.events import Dong, Line, LineKind, Payer
 from chalicelib.contexts.payments.domain.receipt import (
     CancelReceipt,
@@ -19,21 +19,31 @@ from chalicelib.contexts.payments.domain.receipt import (
     receipt,
     series,
 )
-from chalicelib.contexts.payments.people import office, person, reader
+from chalicelib.contexts.payments.people import (
+    acts_for,
+    in_name_of,
+    office,
+    person,
+    reader,
+)
 from chalicelib.contexts.payments.projections import which_receipts_were_issued
+from chalicelib.contexts.payments.projections.which_receipts_were_issued import IssuedReceipt
 from chalicelib.contexts.payments.receipts.shown import (
+    PaymentReceipt,
+    ReceiptCheck,
     Standing,
     check_link,
     checked,
     shown,
+    shown_to_anybody,
     standing,
 )
 from chalicelib.contexts.payments.receipts.wording import sheet
 from chalicelib.handle import handle
 from chalicelib.http.identity import Caller, Role
-from chalicelib.http.paging import page_of, page_request
+from chalicelib.http.paging import Page, page_of, page_request
 from chalicelib.http.printed import Wanted, printed
-from chalicelib.http.resource import PUBLIC, Resource, accepted, ok
+from chalicelib.http.resource import PUBLIC, Answer, Receipt, Resource, accepted, ok
 from chalicelib.kernel import Value
 
 routes = Resource(__name__)
@@ -82,17 +92,17 @@ class InList(Value):
 
 
 @routes.get("/receipts", allow={"officer", "system", "auditor"})
-def list_receipts() -> Response:
+def list_receipts() -> Answer[Page[IssuedReceipt]]:
     """The receipts of an agency, newest first; nothing in them is personal.
 
-    Query: `agency` (an auditor says which, others have their own), `kind`, `limit`, `cursor`,
-    `seen`.
+    Query: `agency` (an auditor's any, else the caller's own or one whose place it took), `kind`,
+    `limit`, `cursor`, `seen`.
     """
     query, caller = routes.query(), routes.caller()
     asked = page_request(query)
     wanted = routes.build(InList, **{k: v for k, v in query.items() if k in InList.model_fields})
     agency = canonical(wanted.agency) if wanted.agency else office(caller)
-    if caller.role != "auditor" and agency != office(caller):
+    if caller.role != "auditor" and not acts_for(caller, agency):
         raise NotYourReceipt(field="agency")
     return page_of(
         which_receipts_were_issued.answer,
@@ -104,7 +114,7 @@ def list_receipts() -> Response:
 
 
 @routes.get("/receipts/{receipt_id}", allow=READERS)
-def see_receipt(receipt_id: str) -> Response:
+def see_receipt(receipt_id: str) -> Answer[PaymentReceipt]:
     """One receipt, always current; an auditor does not see who paid."""
     caller = routes.caller()
     found = _seen_by(caller, receipt_id)
@@ -112,7 +122,7 @@ def see_receipt(receipt_id: str) -> Response:
 
 
 @routes.get("/receipts/{receipt_id}/paper", allow=READERS)
-def print_receipt(receipt_id: str) -> Response:
+def print_receipt(receipt_id: str) -> Answer[files.DownloadLink] | Response:
     """The receipt on paper: a page of HTML, or with `format=pdf` a link to a PDF, gone in a day."""
     wanted, caller = routes.build(Wanted, **routes.query()), routes.caller()
     found = _seen_by(caller, receipt_id)
@@ -122,7 +132,7 @@ def print_receipt(receipt_id: str) -> Response:
 
 
 @routes.get("/receipts/{receipt_id}/check", allow=PUBLIC)
-def check_receipt(receipt_id: str) -> Response:
+def check_receipt(receipt_id: str) -> Answer[ReceiptCheck]:
     """Whether a paper is good, and for how much, for whoever holds it; nothing in it is personal.
 
     Query: `code`, the word in its QR code. `status` is `issued`, `replaced` or `cancelled`; `seen`
@@ -130,12 +140,12 @@ def check_receipt(receipt_id: str) -> Response:
     alike.
     """
     found = standing(receipt_id)
-    said = checked(found, routes.query().get("code", ""))
-    return ok(said | {"agency_name": _name(found.state.agency)})
+    edition = checked(found, routes.query().get("code", ""))
+    return ok(shown_to_anybody(found, edition, _name(found.state.agency)))
 
 
 @routes.post("/receipts/{receipt_id}/replacement", allow={"officer", "system"})
-def replace_receipt(receipt_id: str) -> Response:
+def replace_receipt(receipt_id: str) -> Answer[Receipt]:
     """Have a new number say what the present one said wrong. 202.
 
     The sum stays what was paid and not given back. Refuses `not-your-receipt`,
@@ -149,7 +159,7 @@ def replace_receipt(receipt_id: str) -> Response:
     command = ReplaceReceipt(
         origin=origin,
         receipt=receipt_id,
-        agency=office(routes.caller()),
+        agency=in_name_of(routes.caller(), state.agency),
         replaces=asked.replaces,
         series=series(state.agency, state.kind, origin.at),
         lines=lines,
@@ -162,34 +172,33 @@ def replace_receipt(receipt_id: str) -> Response:
 
 
 @routes.put("/receipts/{receipt_id}/cancellation", allow={"officer", "system"})
-def cancel_receipt(receipt_id: str) -> Response:
+def cancel_receipt(receipt_id: str) -> Answer[Receipt]:
     """Take a receipt back that should never have been issued; its number stays used. 202.
 
     Refuses `not-your-receipt`.
     """
     asked = routes.json(Cancellation)
-    standing(receipt_id)
+    state = standing(receipt_id).state
     command = CancelReceipt(
         origin=routes.origin(),
         receipt=receipt_id,
-        agency=office(routes.caller()),
+        agency=in_name_of(routes.caller(), state.agency),
         reason=asked.reason,
     )
     return accepted(handle(runtime.event_store(), receipt, receipt_id, command))
 
 
 def _seen_by(caller: Caller, id_: str) -> Standing:
-    """The receipt, if the caller paid it, issued it or audits.
+    """The receipt, if the caller paid it, acts for who issued it, or audits.
 
     Raises:
         ReceiptUnknown: there is none, or none of the caller's business.
     """
     found = standing(id_)
-    if caller.role == "auditor":
-        return found
-    theirs = office(caller) == found.state.agency
     if caller.role == "citizen":
         theirs = person(caller.subject) == found.state.subject
+    else:
+        theirs = caller.role == "auditor" or acts_for(caller, found.state.agency)
     if not theirs:
         raise ReceiptUnknown
     return found
@@ -197,12 +206,4 @@ def _seen_by(caller: Caller, id_: str) -> Standing:
 
 def _name(code: str) -> str:
     """What the agency is called now; its code if nobody has said."""
-    name = code
-    for commit in runtime.event_store().load(f"agency-{code}"):
-        for data in commit.data():
-            if data["type"] in _NAMING:
-                name = data["name"]
-    return name
-
-
-_NAMING = {kind.model_fields["type"].default for kind in (AgencyRegistered, AgencyRenamed)}
+    return Register(runtime.now()).name(code) or code

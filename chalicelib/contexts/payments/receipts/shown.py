@@ -4,14 +4,19 @@ Its check word stands in the QR code and opens the public check: there nothing i
 """
 
 from base64 import b32encode
+from datetime import datetime
 from hmac import compare_digest
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
+
+from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.contexts.payments.configured import configuration
+from chalicelib.contexts.payments.domain.events import Line, LineKind, Payer
 from chalicelib.contexts.payments.domain.receipt import (
     Edition,
     Receipt,
+    ReceiptStatus,
     ReceiptUnknown,
     receipt,
 )
@@ -20,6 +25,56 @@ from chalicelib.http.personal import Opened
 from chalicelib.text import from_b64url
 
 _WORD_CHARS = 10
+
+
+class FormerReceipt(TypedDict):
+    """A number of a receipt that another one has replaced."""
+
+    series: str
+    number: int
+    issued_at: datetime
+
+
+class PaymentReceipt(TypedDict):
+    """What an agency confirms was paid, in đồng, under its present number.
+
+    `left` is what was paid and not given back, `former` are the numbers before this one. `check` is
+    where anybody can check it.
+    """
+
+    receipt: str
+    payment: str
+    dossier: str
+    agency: str
+    kind: LineKind
+    status: ReceiptStatus
+    amount: int
+    left: int
+    series: str
+    number: int
+    issued_at: datetime
+    payer: Payer | None
+    lines: tuple[Line, ...]
+    former: list[FormerReceipt]
+    check: str
+
+
+class ReceiptCheck(TypedDict):
+    """What anybody who holds a paper may know of it: whether it is good, and for how many đồng.
+
+    `seen` names the commit in which its number was given.
+    """
+
+    receipt: str
+    agency: str
+    agency_name: str
+    kind: LineKind
+    series: str
+    number: int
+    issued_at: datetime
+    status: ReceiptStatus | Literal["replaced"]
+    amount: int
+    seen: str
 
 
 class Standing(NamedTuple):
@@ -60,45 +115,59 @@ def check_link(state: Receipt) -> str:
     return f"{configuration().receipt_check_url}/receipts/{state.receipt}/check?code={word}"
 
 
-def checked(found: Standing, word: str) -> dict[str, Any]:
-    """What anybody who holds the paper may know of it: whether it is good, and for how much.
-
-    `seen` names the commit in which that number was given.
+def checked(found: Standing, word: str) -> Edition:
+    """Which of the receipt's papers this word is on.
 
     Raises:
         ReceiptUnknown: the word is not of this receipt.
     """
-    state = found.state
-    for edition in state.editions:
-        if compare_digest(check_word(state.receipt, edition).encode(), word.strip().encode()):
-            replaced = edition != state.editions[-1]
-            return {
-                "receipt": state.receipt,
-                "agency": state.agency,
-                "kind": state.kind,
-                "series": edition.series,
-                "number": edition.number,
-                "issued_at": edition.at.isoformat(),
-                "status": "replaced" if replaced else state.status,
-                "amount": 0 if replaced or state.status == "cancelled" else state.left,
-                "seen": found.commits[edition.series, edition.number],
-            }
+    for edition in found.state.editions:
+        good = check_word(found.state.receipt, edition)
+        if compare_digest(good.encode(), word.strip().encode()):
+            return edition
     raise ReceiptUnknown
 
 
-def shown(found: Standing, read: Opened) -> dict[str, Any]:
+def shown_to_anybody(found: Standing, edition: Edition, agency_name: str) -> ReceiptCheck:
+    """What anybody who holds a paper of the receipt may know of it."""
+    state = found.state
+    assert state.status != "absent"
+    replaced = edition != state.editions[-1]
+    return {
+        "receipt": state.receipt,
+        "agency": state.agency,
+        "agency_name": agency_name,
+        "kind": state.kind,
+        "series": edition.series,
+        "number": edition.number,
+        "issued_at": edition.at,
+        "status": "replaced" if replaced else state.status,
+        "amount": 0 if replaced or state.status == "cancelled" else state.left,
+        "seen": found.commits[edition.series, edition.number],
+    }
+
+
+def shown(found: Standing, read: Opened) -> PaymentReceipt:
     """The receipt as data; `read` opens what is personal, or does not."""
     state = found.state
-    names = {"receipt", "payment", "dossier", "agency", "kind", "status", "amount", "left"}
+    assert state.status != "absent"
     last = state.editions[-1]
-    return state.model_dump(mode="json", include=names) | {
+    return {
+        "receipt": state.receipt,
+        "payment": state.payment,
+        "dossier": state.dossier,
+        "agency": state.agency,
+        "kind": state.kind,
+        "status": state.status,
+        "amount": state.amount,
+        "left": state.left,
         "series": last.series,
         "number": last.number,
-        "issued_at": last.at.isoformat(),
+        "issued_at": last.at,
         "payer": read(state.payer),
-        "lines": [line.model_dump() for line in state.lines],
+        "lines": state.lines,
         "former": [
-            {"series": each.series, "number": each.number, "issued_at": each.at.isoformat()}
+            {"series": each.series, "number": each.number, "issued_at": each.at}
             for each in state.editions[:-1]
         ],
         "check": check_link(state),

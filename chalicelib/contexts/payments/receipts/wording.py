@@ -1,7 +1,6 @@
 """What stands on a receipt. Pure; the wording is our own."""
 
 from collections.abc import Callable
-from typing import Any
 
 from chalicelib.contexts.payments.domain.events import LineKind, Payer
 from chalicelib.contexts.payments.domain.receipt import Edition, Receipt
@@ -24,14 +23,14 @@ def numbered(edition: Edition) -> str:
 
 
 def sheet(
-    state: Receipt, agency: str, read: Callable[[Personal[Any] | None], Any], link: str
+    state: Receipt, agency: str, read: Callable[[Personal[Payer] | None], Payer | None], link: str
 ) -> Sheet:
     """The receipt as it stands, issued by `agency`; `read` opens its payer, or does not.
 
     `link` is what its QR code says: where anybody can check it.
     """
     last = state.editions[-1]
-    payer = Payer.model_validate(read(state.payer) or {"name": ""})
+    payer = read(state.payer) or Payer(name="")
     return Sheet(
         title=TITLES[state.kind],
         after=f"Ký hiệu: {last.series} · Số: {last.number:07}",

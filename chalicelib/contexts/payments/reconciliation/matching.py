@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from chalicelib.contexts.payments.domain.settlement import Chunk
-from chalicelib.working_time import HANOI
+from chalicelib.working_time import HANOI, in_our_times
 
 COLUMNS = (
     "reference",
@@ -208,7 +208,7 @@ class Reading:
         if not (_AMOUNT.fullmatch(amount) and _AMOUNT.fullmatch(fee)):
             raise FileUnusable(number, "an amount is not a whole number of đồng")
         try:
-            at = datetime.fromisoformat(paid_at)
+            at = in_our_times(datetime.fromisoformat(paid_at))
         except ValueError:
             raise FileUnusable(number, "paid_at is not a moment") from None
         if at.tzinfo is None:

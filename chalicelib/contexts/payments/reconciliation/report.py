@@ -8,7 +8,11 @@ from io import StringIO
 from typing import Any
 
 from chalicelib.contexts.payments.domain.events import Discrepancy
-from chalicelib.contexts.payments.domain.settlement import Resolution, Settlement
+from chalicelib.contexts.payments.domain.settlement import (
+    Resolution,
+    Settlement,
+    SettlementStatus,
+)
 from chalicelib.contexts.payments.projections.how_did_a_day_settle import SettledDay
 from chalicelib.kernel import Value
 
@@ -36,7 +40,7 @@ svg{width:100%;height:auto}@media print{body{max-width:none}}
 _BAR, _GAP, _HIGH = 18, 6, 80
 
 
-class AgencyDay(Value):
+class AgencySettlement(Value):
     """An agency's share of a day: what agrees, in lines and đồng, and what differs, in lines."""
 
     agency: str
@@ -51,7 +55,7 @@ class AgencyDay(Value):
     open: int = 0
 
 
-class Difference(Value):
+class SettlementDifference(Value):
     """A discrepancy as it stands: decided (`resolution`), or open since `age_days`."""
 
     discrepancy: Discrepancy
@@ -59,17 +63,17 @@ class Difference(Value):
     age_days: int
 
 
-class Report(Value):
+class SettlementReport(Value):
     """A provider's day; of one agency, if it is for that agency. `days` are for the chart."""
 
     provider: str
     on: date
-    status: str
+    status: SettlementStatus
     why: str
     lines: int
     amount: int
-    agencies: tuple[AgencyDay, ...]
-    differences: tuple[Difference, ...]
+    agencies: tuple[AgencySettlement, ...]
+    differences: tuple[SettlementDifference, ...]
     days: tuple[SettledDay, ...] = ()
 
 
@@ -81,10 +85,11 @@ def report(
     *,
     agency: str | None = None,
     days: Iterable[SettledDay] = (),
-) -> Report:
-    """The report of a day; with `agency` of that one alone."""
+) -> SettlementReport:
+    """The report of a day of which a file has come; with `agency` of that one alone."""
+    assert state.status != "absent"
     shares = {
-        one.agency: AgencyDay(**one.model_dump())
+        one.agency: AgencySettlement(**one.model_dump())
         for one in state.tallies
         if agency in {None, one.agency}
     }
@@ -94,14 +99,16 @@ def report(
             continue
         decided = state.resolved.get(id_)
         age = (today - found.since).days
-        differences.append(Difference(discrepancy=found, resolution=decided, age_days=age))
-        share = shares.get(found.agency, AgencyDay(agency=found.agency))
+        differences.append(
+            SettlementDifference(discrepancy=found, resolution=decided, age_days=age)
+        )
+        share = shares.get(found.agency, AgencySettlement(agency=found.agency))
         change = {found.kind: getattr(share, found.kind) + 1}
         shares[found.agency] = share.model_copy(
             update=change | {"open": share.open + (decided is None)}
         )
     whole = agency is None
-    return Report(
+    return SettlementReport(
         provider=provider,
         on=on,
         status=state.status,
@@ -116,20 +123,21 @@ def report(
 
 def chart_days(on: date) -> list[date]:
     """The days of the chart, in order."""
-    return [on - timedelta(days=ago) for ago in reversed(range(CHART_DAYS))]
+    days = min(CHART_DAYS, on.toordinal())
+    return [on - timedelta(days=ago) for ago in reversed(range(days))]
 
 
 # --- As tables ------------------------------------------------------------------------------------
 
 
-def agencies_csv(made: Report) -> str:
+def agencies_csv(made: SettlementReport) -> str:
     """One row for each agency."""
-    names = list(AgencyDay.model_fields)
+    names = list(AgencySettlement.model_fields)
     rows = [[getattr(one, name) for name in names] for one in made.agencies]
     return _csv(made, names, rows)
 
 
-def differences_csv(made: Report) -> str:
+def differences_csv(made: SettlementReport) -> str:
     """One row for each discrepancy."""
     found = [name for name in Discrepancy.model_fields if name != "id"]
     decided = list(Resolution.model_fields)
@@ -145,7 +153,7 @@ def differences_csv(made: Report) -> str:
     return _csv(made, ["id", *found, "age_days", *decided], rows)
 
 
-def _csv(made: Report, names: list[str], rows: list[list[Any]]) -> str:
+def _csv(made: SettlementReport, names: list[str], rows: list[list[Any]]) -> str:
     out = StringIO()
     writer = csv.writer(out)
     writer.writerow(["provider", "on", *names])
@@ -165,7 +173,7 @@ def _cell(value: Any) -> Any:
 # --- As a page ------------------------------------------------------------------------------------
 
 
-def page(made: Report) -> str:
+def page(made: SettlementReport) -> str:
     """The report as a page of HTML: whole in itself, without scripts."""
     title = f"Đối soát {escape(made.provider)} - {made.on:%d/%m/%Y}"
     facts = [
@@ -186,7 +194,7 @@ def page(made: Report) -> str:
     )
 
 
-def _agencies(made: Report) -> str:
+def _agencies(made: SettlementReport) -> str:
     head = (
         '<tr><th>Cơ quan</th><th class="n">Khớp</th><th class="n">Thu (đồng)</th>'
         '<th class="n">Hoàn (đồng)</th><th class="n">Phí trung gian</th>'
@@ -195,13 +203,13 @@ def _agencies(made: Report) -> str:
     )
     rows = ""
     for one in made.agencies:
-        numbers = [getattr(one, name) for name in AgencyDay.model_fields if name != "agency"]
+        numbers = [getattr(one, name) for name in AgencySettlement.model_fields if name != "agency"]
         cells = "".join(f'<td class="n">{_money(number)}</td>' for number in numbers)
         rows += f"<tr><td>{escape(one.agency or '(không rõ)')}</td>{cells}</tr>"
     return f"<table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
-def _differences(made: Report) -> str:
+def _differences(made: SettlementReport) -> str:
     if not made.differences:
         return "<p>Không có (none).</p>"
     names = ("Loại", "Mã tham chiếu", "Mã của trung gian", "Cơ quan", "Ta", "Trung gian")

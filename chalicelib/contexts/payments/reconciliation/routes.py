@@ -2,22 +2,28 @@
 
 from collections.abc import Iterator
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
 from chalice.app import Response
+from typing_extensions import TypedDict
 
 from chalicelib import files, runtime
+from chalicelib.agency_code import canonical
 from chalicelib.contexts.payments.domain.events import Decision
 from chalicelib.contexts.payments.domain.settlement import (
     CloseDay,
     ResolveDiscrepancy,
+    SettlementStatus,
     settlement,
     settlement_id,
 )
+from chalicelib.contexts.payments.people import acts_for, office
 from chalicelib.contexts.payments.projections import how_did_a_day_settle as settled
 from chalicelib.contexts.payments.projections.how_did_a_day_settle import SettledDay
 from chalicelib.contexts.payments.reconciliation import receiving
 from chalicelib.contexts.payments.reconciliation.report import (
+    SettlementDifference,
+    SettlementReport,
     agencies_csv,
     chart_days,
     differences_csv,
@@ -26,9 +32,9 @@ from chalicelib.contexts.payments.reconciliation.report import (
 )
 from chalicelib.handle import handle
 from chalicelib.http.identity import Role
-from chalicelib.http.paging import page_of, page_request
+from chalicelib.http.paging import Listed, Page, page_of, page_request
 from chalicelib.http.printed import HTML, POLICY
-from chalicelib.http.resource import Resource, accepted, ok
+from chalicelib.http.resource import Answer, Receipt, Resource, accepted, ok
 from chalicelib.kernel import NotFound, Value
 from chalicelib.working_time import HANOI
 
@@ -51,27 +57,90 @@ class Resolving(Value):
 
 
 class ReportAsked(Value):
-    """In which form a report is wanted; `csv` is by agency, `discrepancies` line by line."""
+    """In which form a report is wanted; `csv` is by agency, `discrepancies` line by line.
+
+    With `agency` it is of that one alone.
+    """
 
     form: Literal["json", "html", "csv", "discrepancies"] = "json"
+    agency: str = ""
+
+
+class ListedSettlement(Listed):
+    """A provider's day in the list: `matched` of its `lines` agree; `amount` in đồng.
+
+    `discrepancies` counts those that were found, `open` those that nobody has decided.
+    """
+
+    provider: str
+    on: date
+    status: SettlementStatus
+    lines: int
+    amount: int
+    matched: int
+    discrepancies: int
+    open: int
+
+
+class SettlementFile(files.DownloadLink):
+    """A provider's file as it came, with a link to it: `size` in bytes, `sha256` in hexadecimal."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class SettlementReading(TypedDict):
+    """How far a file is read."""
+
+    lines: int
+    chunks: int
+
+
+class SettlementFault(TypedDict):
+    """Why a file cannot be used, and at which line (0: no line in particular)."""
+
+    line: int
+    why: str
+
+
+class Settlement(TypedDict):
+    """A provider's day: `matched` of its `lines` agree with our books as of position `as_of`.
+
+    `amount` is the sum of the lines in đồng, `open` counts the discrepancies that nobody has
+    decided. `refused` says why the file cannot be used, if it cannot.
+    """
+
+    provider: str
+    on: date
+    status: SettlementStatus
+    file: SettlementFile
+    read: SettlementReading
+    refused: SettlementFault | None
+    lines: int
+    amount: int
+    matched: int
+    open: int
+    as_of: int
+    discrepancies: tuple[SettlementDifference, ...]
 
 
 @routes.post("/settlements/uploads", allow={"administrator"})
-def ask_for_settlement_upload() -> Response:
+def ask_for_settlement_upload() -> Answer[files.Upload]:
     """Ask for a link to upload a provider's file with. A link is not a change: no key."""
     asked = routes.json(receiving.NewFile)
-    return ok(files.upload(receiving.OWNER, asked).model_dump(mode="json"))
+    return ok(files.upload(receiving.OWNER, asked))
 
 
 @routes.put("/settlements/{provider}/{day}/file", allow={"administrator"})
-def receive_settlement_file(provider: str, day: str) -> Response:
+def receive_settlement_file(provider: str, day: str) -> Answer[Receipt]:
     """Have a provider's file of a day compared with our books. 202; 409 once the day is closed."""
     asked, on = routes.json(receiving.Delivered), _day(day)
     return accepted(receiving.receive(provider, on, asked, routes.origin()))
 
 
 @routes.put("/settlements/{provider}/{day}/comparison", allow={"administrator"})
-def compare_settlement_again(provider: str, day: str) -> Response:
+def compare_settlement_again(provider: str, day: str) -> Answer[Receipt]:
     """Compare the day's file with our books once more, as they are by now. 202."""
     return accepted(receiving.compare_again(provider, _day(day), routes.origin()))
 
@@ -81,7 +150,7 @@ def compare_settlement_again(provider: str, day: str) -> Response:
     allow={"administrator"},
     step_up=True,
 )
-def decide_discrepancy(provider: str, day: str, discrepancy_id: str) -> Response:
+def decide_discrepancy(provider: str, day: str, discrepancy_id: str) -> Answer[Receipt]:
     """Decide what a discrepancy is, and say why. 202; 404 `discrepancy-unknown`."""
     asked = routes.json(Resolving)
     wish = routes.build(
@@ -96,14 +165,14 @@ def decide_discrepancy(provider: str, day: str, discrepancy_id: str) -> Response
 
 
 @routes.put("/settlements/{provider}/{day}/closure", allow={"administrator"}, step_up=True)
-def close_settlement(provider: str, day: str) -> Response:
+def close_settlement(provider: str, day: str) -> Answer[Receipt]:
     """Close a day, for good. 202, or 409 `discrepancies-open`."""
     wish = routes.build(CloseDay, origin=routes.origin(), provider=provider, on=_day(day))
     return _do(wish)
 
 
 @routes.get("/settlements", allow=READERS)
-def list_settlements() -> Response:
+def list_settlements() -> Answer[Page[ListedSettlement]]:
     """The days of all providers, or of `provider`, the last first. Query: `status`, paging."""
     query = routes.query()
     asked = page_request(query)
@@ -119,20 +188,19 @@ def list_settlements() -> Response:
 
 
 @routes.get("/settlements/{provider}/{day}", allow=READERS)
-def read_settlement(provider: str, day: str) -> Response:
+def read_settlement(provider: str, day: str) -> Answer[Settlement]:
     """One day, always current: how far its file is read, what differs, what was decided."""
     on = _day(day)
     state, version = receiving.the_day(provider, on)
-    if not version:
+    if state.status == "absent":
         raise SettlementUnknown
     kept = receiving.NewFile(size=state.size, sha256=state.sha256)
-    made = report(provider, on, state, _today())
-    answer = {
+    link = files.link(kept, receiving.OWNER, f"{settlement_id(provider, on)}.csv")
+    shown: Settlement = {
         "provider": provider,
         "on": on,
         "status": state.status,
-        "file": {"name": state.name, "size": state.size, "sha256": state.sha256}
-        | files.link(kept, receiving.OWNER, f"{settlement_id(provider, on)}.csv"),
+        "file": {"name": state.name, "size": state.size, "sha256": state.sha256, **link},
         "read": {"lines": state.read, "chunks": len(state.chunks)},
         "refused": {"line": state.line, "why": state.why} if state.status == "refused" else None,
         "lines": state.lines,
@@ -140,25 +208,30 @@ def read_settlement(provider: str, day: str) -> Response:
         "matched": sum(one.matched for one in state.tallies),
         "open": len(state.open),
         "as_of": state.as_of,
-        "discrepancies": made.model_dump(mode="json")["differences"],
+        "discrepancies": report(provider, on, state, _today()).differences,
     }
-    return ok(answer, version=version)
+    return ok(shown, version=version)
 
 
 @routes.get("/settlements/{provider}/{day}/report", allow={"auditor", "administrator", "officer"})
-def report_settlement(provider: str, day: str) -> Response:
-    """What became of a day, by agency; an officer sees their own agency. Query: `form`."""
+def report_settlement(provider: str, day: str) -> Answer[SettlementReport] | Response:
+    """What became of a day, by agency, or for one. Query: `form`, `agency`.
+
+    An officer sees what is their agency's, or that of one whose place it took.
+    """
     asked, on = routes.build(ReportAsked, **routes.query()), _day(day)
     caller = routes.caller()
+    agency = canonical(asked.agency) if asked.agency else office(caller)
+    if caller.role == "officer" and not acts_for(caller, agency):
+        raise SettlementUnknown(field="agency")
     state, version = receiving.the_day(provider, on)
     if not version:
         raise SettlementUnknown
-    own = caller.agency if caller.role == "officer" else None
-    days = [] if own else list(_days(provider, on))
-    made = report(provider, on, state, _today(), agency=own, days=days)
+    days = [] if agency else list(_days(provider, on))
+    made = report(provider, on, state, _today(), agency=agency or None, days=days)
     match asked.form:
         case "json":
-            return ok(made.model_dump(mode="json"), version=version)
+            return ok(made, version=version)
         case "html":
             return _file(page(made), HTML)
         case "csv":
@@ -167,7 +240,7 @@ def report_settlement(provider: str, day: str) -> Response:
             return _file(differences_csv(made), CSV)
 
 
-def _do(wish: ResolveDiscrepancy | CloseDay) -> Response:
+def _do(wish: ResolveDiscrepancy | CloseDay) -> Answer[Receipt]:
     id_ = settlement_id(wish.provider, wish.on)
     return accepted(handle(runtime.event_store(), settlement, id_, wish))
 
@@ -190,7 +263,7 @@ def _days(provider: str, on: date) -> Iterator[SettledDay]:
         yield found.get(key) or SettledDay(provider=provider, on=day)
 
 
-def _shown(row: dict[str, object]) -> dict[str, object]:
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
     """A day of the list: counts in place of ids."""
     hidden = {"book", "found", "resolved"}
     found = SettledDay.model_validate({name: row[name] for name in SettledDay.model_fields})

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from chalicelib import runtime
-from chalicelib.contexts.payments.configured import TaxRegister
+from chalicelib.contexts.payments.configured import TaxRegister, limits
 from chalicelib.contexts.payments.domain.events import (
     Dong,
     TaxDebt,
@@ -25,6 +25,7 @@ from chalicelib.contexts.payments.domain.tax_enquiry import (
     NoteTaxRegisterSilent,
     Why,
 )
+from chalicelib.delivery.send import Sender
 from chalicelib.http.resource import InvalidJSON, read_json
 from chalicelib.kernel import Origin, Value
 
@@ -69,15 +70,17 @@ class _Bad(Exception):  # noqa: N818 -- becomes the fact that the answer was bad
         self.why: Why = why
 
 
-def ask(register: TaxRegister, enquiry: str, code: str, number: str, origin: Origin) -> Heard:
+def ask(
+    register: TaxRegister, enquiry: str, code: str, number: str, origin: Origin, sender: Sender
+) -> Heard:
     """What the register says is owed for the dossier `code` by the person with this number."""
     said = register.asks | {register.code_field: code, register.identity_field: number}
     body = json.dumps(said, ensure_ascii=False).encode()
     headers = {"Content-Type": "application/json", "Accept": "application/json"}
-    reply = runtime.sender().ask(register.url, headers, body)
+    reply = sender.ask(register.url, headers, body)
     if reply.status != _OK:
         why = reply.reason or f"http-{reply.status}"
-        return NoteTaxRegisterSilent(origin=origin, enquiry=enquiry, why=why)
+        return NoteTaxRegisterSilent(origin=origin, enquiry=enquiry, why=why, limits=limits())
     return read(register, enquiry, reply.body, origin)
 
 

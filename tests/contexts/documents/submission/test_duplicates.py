@@ -5,18 +5,20 @@ import os
 from base64 import b64encode
 from datetime import timedelta
 from hashlib import sha256
+from types import SimpleNamespace
 from unittest import mock
 from uuid import uuid4
 
 import pytest
 from gateway import Gateway, caller
 from journeys.journey import edxml_document, edxml_status
-from survival.world import world
+from survival.world import public, world
 
 from app import app
 from chalicelib import files, runtime
 from chalicelib.contexts.documents.intake import STUCK_S, Job, submissions, take_in
 from chalicelib.delivery.signatures import sign_ed25519
+from chalicelib.http.problems import refused
 
 XML = "application/xml"
 
@@ -44,8 +46,8 @@ def post(agency, path, body, key=None, kind="application/json"):
 
 def repeats(again, first, status):
     """The receipt of the first, marked."""
-    receipt = {"seen": first.json["seen"], "version": first.json["version"], "duplicate": True}
-    return (again.status, again.json) == (status, receipt)
+    receipt = {name: said for name, said in first.json.items() if name != "warnings"}
+    return (again.status, again.json) == (status, {**receipt, "duplicate": True})
 
 
 def test_a_document_again_repeats_the_receipt_of_the_first(axis, parties):
@@ -136,6 +138,30 @@ def test_a_status_again_repeats_its_receipt_on_every_road(axis, parties):
     assert first.json["version"] < agreed.json["version"]
 
 
+def test_two_systems_of_an_agency_that_answer_differently(axis, parties):
+    sender, receiver = parties
+    other = SimpleNamespace(code=receiver.code, seed=bytes(32))
+    system = {"kind": "archive", "endpoint": "", "public_keys": [public(other.seed)]}
+    axis.administer("PUT", f"/agencies/{receiver.code}/systems/other", system)
+    id_ = axis.send(sender, receiver)
+    axis.settle()
+    first = webhook(axis, receiver, id_, "03")
+    assert first.status == 202
+    # The first word stands; who says it again has its receipt, who says another thing is refused.
+    assert repeats(webhook(axis, other, id_, "03"), first, 202)
+    for code, refusal in (("02", "status-goes-back"), ("15", "no-recall-pending")):
+        assert webhook(axis, other, id_, code).json["code"] == refusal
+    copy = f"/documents/{id_}/copies/{receiver.code}"
+    assert axis.ask("system", sender.code, "GET", copy).json["code"] == "03"
+
+
+@pytest.mark.parametrize("document", ["", "a b", "document-1@1", "a#b", "a" * 2_000])
+def test_a_webhook_about_what_can_be_no_document_is_refused(axis, parties, document):
+    answer = webhook(axis, parties[1], document, "03")
+    assert (answer.status, answer.json["code"]) == (422, "invalid-request")
+    assert answer.json["errors"][0]["field"] == "/data/document"
+
+
 def webhook(axis, system, document, code):
     event = {"specversion": "1.0", "type": "copy.status"}
     body = json.dumps(event | {"data": {"document": document, "code": code}}).encode()
@@ -175,7 +201,8 @@ def run_intake():
     sqs, url = runtime.client("sqs"), runtime.queue_url("intake")
     for message in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        take_in(Job.model_validate_json(message["Body"]), lambda refusal: {"code": refusal.code})
+        job = Job.model_validate_json(message["Body"])
+        take_in(job, lambda refusal: json.loads(refused(refusal).body))
 
 
 def test_an_upload_again_repeats_its_receipt_and_a_refused_one_is_read_again(axis, parties):

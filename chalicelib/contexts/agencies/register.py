@@ -1,7 +1,7 @@
-"""The agencies on a day, as far as dossiers need them: what they are called, who took their place.
+"""The agencies on a day: what they are called, and who took their place.
 
-Read from the agencies' own streams: a dossier asks about one or two of them, and is never told of
-yesterday's register.
+Read from the agencies' own streams: who asks about one or two of them is never told of yesterday's
+register. Beside the events this is what other contexts may import, as all must answer alike.
 """
 
 from datetime import date, datetime
@@ -18,6 +18,7 @@ from chalicelib.contexts.agencies.domain.events import (
 )
 from chalicelib.kernel import Value
 from chalicelib.projector.projection import event_types
+from chalicelib.succession import heir_of
 from chalicelib.working_time import HANOI
 
 
@@ -39,20 +40,22 @@ class Register:
         self.on = at.astimezone(HANOI).date()
         self._found: dict[str, Agency | None] = {}
 
+    def name(self, code: str) -> str:
+        """The agency's latest name, "" if there is none."""
+        agency = self._find(code)
+        return agency.name if agency else ""
+
     def heir(self, code: str) -> Agency | None:
         """Who answers for a code on that day: its agency, or who took its place; None: nobody."""
-        walked = set[str]()
-        while code not in walked:
-            walked.add(code)
-            agency = self._find(code)
-            if agency is None or (agency.valid_from and self.on < agency.valid_from):
-                return None
-            if agency.valid_to is None or self.on <= agency.valid_to:
-                return agency
-            if agency.successor is None:
-                return None
-            code = agency.successor
-        return None
+        heir = heir_of(code, self._find, self.on)
+        return self._find(heir) if heir else None
+
+    def acts_for(self, own: str, code: str) -> bool:
+        """Whether agency `own` may act in the name of `code`: it is that, or took its place."""
+        if own == code:
+            return True
+        heir = self.heir(code)
+        return heir is not None and heir.code == own
 
     def _find(self, code: str) -> Agency | None:
         if code not in self._found:
