@@ -177,6 +177,8 @@ def test_an_amendment_reaches_exactly_those_it_concerns(journey):
 
 def test_an_update_in_edxml_adds_and_drops(journey):
     sender, kept, dropped, added = [journey.join() for _ in range(4)]
+    # Whoever has just joined is known by their key once the views are told of it.
+    journey.settled()
     sender.post(journey.api, edxml_document(sender, [kept, dropped], code_number="304"))
     update = UpdateInfo(
         document_info="0",
