@@ -16,10 +16,12 @@ help: ## Say what there is
 	@echo '  PORT=8080, EDXML=file and SCENARIO=dossier, payment or audit go with run and demo'
 
 setup: ## Install the virtualenvs (run, demo, check and test do it when needed)
-	@infra/venv.sh .venv requirements.txt cli/requirements.txt tests/requirements.txt
-	@infra/venv.sh .venv-ministack infra/ministack-requirements.txt
-	@infra/venv.sh .venv-client infra/client-requirements.txt
-	@infra/judges.sh
+	@# Side by side: each waits for others' servers more than it works.
+	@printf '%s\n' \
+	  'infra/venv.sh .venv requirements.txt cli/requirements.txt tests/requirements.txt' \
+	  'infra/venv.sh .venv-ministack infra/ministack-requirements.txt' \
+	  'infra/venv.sh .venv-client infra/client-requirements.txt' \
+	  infra/judges.sh | xargs -P 4 -I '{}' bash -c '{}'
 
 run: setup ## The whole system on this machine, up until Ctrl-C; state is kept in .local
 	@exec $(PY) -m infra.run $(FLAGS)

@@ -18,6 +18,7 @@ wanted=$(cat "$@" infra/venv.sh | sha256sum)
 echo "installing $folder (once)"
 rm -rf "$folder"
 "$python" -m venv "$folder"
-# Not inherited: a lock must not outlive this script in some child.
-"$folder/bin/python" -m pip install -qq --disable-pip-version-check --no-input "${@/#/-r}" 9>&-
+# Most modules are never imported: Python compiles those that are. The lock is not inherited: it must
+# not outlive this script in some child.
+"$folder/bin/python" -m pip install -qq --no-compile --disable-pip-version-check --no-input "${@/#/-r}" 9>&-
 echo "$wanted" >"$folder/.stamp"
