@@ -68,7 +68,7 @@ from chalicelib.contexts.dossiers.domain.commands import (
     WithdrawResult,
 )
 from chalicelib.contexts.dossiers.domain.dossier import dossier
-from chalicelib.contexts.dossiers.domain.events import HandedIn, Step, WorkingLimit
+from chalicelib.contexts.dossiers.domain.events import MAX_DONG, HandedIn, Step, WorkingLimit
 from chalicelib.contexts.dossiers.domain.procedure import ProcedureUnknown, ProcedureWasRepealed
 from chalicelib.contexts.dossiers.domain.refusals import (
     ApologyTooLate,
@@ -802,6 +802,13 @@ def test_what_stands_beside_the_status():
     assert beside(*PROCESSED) == ("none", "waiting", "behind")
     assert beside(*PROCESSED, (ReturnResult, {"means": "post"})) == ("none", "post", "behind")
     assert beside(*LIVES["returned"], WithdrawResult) == ("none", "none", "behind")
+
+
+def test_an_obligation_is_a_sum_that_can_be_paid():
+    most = LINE.model_copy(update={"amount": MAX_DONG})
+    assert ask(RaiseObligation, lines=(most,)).lines == (most,)
+    with pytest.raises(ValueError, match="at most"):
+        ask(RaiseObligation, lines=(most, LINE))
 
 
 def test_what_is_about_the_applicant_is_personal():
