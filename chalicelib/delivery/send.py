@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from enum import Enum
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from math import ceil
-from threading import Timer
+from threading import Event, Timer
 from time import monotonic
 from typing import Any, ClassVar, NamedTuple
 
@@ -198,11 +198,12 @@ def _guarded(
 
         def getresponse(self) -> Any:
             # The read time-out begins anew with every byte, so a drip would hold the lane for ever.
-            watch = Timer(answer_s, _shut, (self.sock,))
+            cut = Event()  # Set before the cut: the timer's own event is set some time after it.
+            watch = Timer(answer_s, _cut, (self.sock, cut))
             watch.start()
             try:
                 response = super().getresponse()
-                if watch.finished.is_set():  # Cut off, so perhaps only half of it.
+                if cut.is_set():  # So perhaps only half of it came.
                     response.close()
                     raise TimeoutError
                 return response
@@ -210,6 +211,11 @@ def _guarded(
                 watch.cancel()
 
     return Guarded
+
+
+def _cut(sock: socket.socket, cut: Event) -> None:
+    cut.set()
+    _shut(sock)
 
 
 def _shut(sock: socket.socket) -> None:

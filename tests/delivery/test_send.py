@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chalicelib.delivery import send
 from chalicelib.delivery.send import ANSWER_BYTES, Answer, Sender, Verdict, permitted
 
 HEADERS = {"webhook-id": "msg_1"}
@@ -222,6 +223,17 @@ def test_a_receiver_that_does_not_come_to_an_end(local, said, again, status):
     assert answer.status == status
     assert bool(answer.reason) == (status == 0)
     assert "127.0.0.1" not in answer.reason
+
+
+def test_half_a_header_is_no_answer_however_slowly_it_was_cut_off(local, monkeypatch):
+    def slowly(sock):
+        shut(sock)
+        sleep(0.3)  # The timer's thread is not given the processor back at once.
+
+    shut = send._shut
+    monkeypatch.setattr(send, "_shut", slowly)
+    with raw(b"HTTP/1.1 200 OK\r\n", again=b"x") as url:
+        assert local.post(url, HEADERS, b"").status == 0
 
 
 def test_nobody_there(local):
