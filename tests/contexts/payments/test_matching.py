@@ -196,6 +196,15 @@ def test_a_line_that_stands_twice_is_named(monkeypatch, size):
         pytest.param(
             [line(kind="refund", status="refunded")], [ours(kind="refund")], None, id="a refund"
         ),
+        *(
+            pytest.param(
+                [line(kind="refund", status="failed")], [ours(kind="refund", standing=standing)],
+                kind, id=f"a refund that came back and is {standing} in our books",
+            )
+            for standing, kind in (
+                ("open", "status_diff"), ("done", "status_diff"), ("failed", None)
+            )
+        ),
     ],
 )  # fmt: skip
 def test_a_line_against_our_books(theirs, books, kind):

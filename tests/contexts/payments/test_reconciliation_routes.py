@@ -20,10 +20,13 @@ from deployed import on_moto
 from chalicelib import files, runtime, workers
 from chalicelib.contexts.payments import books, ledger_routes
 from chalicelib.contexts.payments.domain.commands import (
+    ApproveRefund,
     InitiateTransaction,
     NoteFailure,
     NoteSuccess,
     RequestPayment,
+    RequestRefund,
+    SubmitRefund,
 )
 from chalicelib.contexts.payments.domain.events import Line
 from chalicelib.contexts.payments.domain.payment import payment, payment_of_obligation
@@ -286,6 +289,39 @@ def test_a_line_that_we_hold_on_another_day_says_so(day):
     on = f"/ledger/entries?agency=Z01&account=settled_cash&cursor={_before(following)}"
     moved = [(one["debit"], one["credit"]) for one in AUDITOR.get(on)["items"]]
     assert moved == [(FEE.amount, 0), (0, 1_100)]
+
+
+@pytest.mark.parametrize("later", [0, 1], ids=["the same day", "a day later"])
+def test_a_refund_that_the_bank_sent_back_is_submitted_again_or_paid_by_hand(day, later):
+    reference = pay(day)
+    id_ = reference[:-3]
+    at = datetime(day.year, day.month, day.day, 6, tzinfo=UTC)
+    refund = f"{id_}r001"
+    told = {"payment": id_, "at": at}
+    for wish in (
+        ask(RequestRefund, **told, transaction=reference, amount=FEE.amount, agency="Z01"),
+        ask(ApproveRefund, **told, refund=refund, agency="Z01"),
+        ask(SubmitRefund, **told, refund=refund),
+    ):
+        handle(runtime.event_store(), payment, id_, wish)
+    catch_up()
+    on = day + timedelta(days=later)
+    cells = [refund, "p-refund", "refund", str(FEE.amount), "0", "failed", f"{on}T12:00:00+07:00"]
+    stranger = ["demo-unknown", *cells[1:]]
+    bring(on, file(",".join(cells), ",".join(stranger), *(line(on, reference),) * (not later)))
+    [one] = open_ones(on)
+    assert (one["kind"], one["our_status"], one["their_status"], one["reference"]) == (
+        "status_diff", "open", "failed", refund,
+    )  # fmt: skip
+    assert decide(on, one).status == 202
+    work()
+    state = fold(payment, runtime.event_store().load(f"payment-{id_}"))
+    assert state.refunds[refund].status == "failed"
+    catch_up()
+    # What has failed for both is no difference any more.
+    ADMINISTRATOR.do("PUT", f"/settlements/{PROVIDER}/{on}/comparison")
+    work()
+    assert AUDITOR.get(f"/settlements/{PROVIDER}/{on}")["discrepancies"] == []
 
 
 def _before(day):

@@ -120,7 +120,12 @@ def _named(job: Job, differences: Iterable[dict[str, Any]]) -> Iterator[Discrepa
         known = runtime.views().rows(taken.answer, keys)
         for one in batch:
             row = known.get(taken.key_of(job.provider, one["reference"]))
-            said = one | (_elsewhere(row) if row and row.kind == one["line"] else {})
+            row = row if row and row.kind == one["line"] else None
+            if one["kind"] == "only_theirs" and one["their_status"] == "failed":
+                if row is None or row.standing == "failed":
+                    continue  # Nothing moved, and we never held that it did.
+                one["kind"] = "status_diff"
+            said = one | (_elsewhere(row) if row else {})
             if "since" not in said:
                 said["since"] = _day(said["moved_at"])
             yield Discrepancy(id=discrepancy_id(job.provider, job.on, said), **said)

@@ -271,7 +271,8 @@ SELECT CASE WHEN o.kind IS NULL THEN 'only_theirs'
   t.standing AS their_status, t.at AS moved_at, o.day AS since
 FROM theirs t LEFT JOIN ours o ON o.kind = t.kind AND o.reference = t.reference
 WHERE CASE WHEN t.standing = 'done' THEN o.kind IS NULL OR NOT ({_AGREES})
-           ELSE o.standing = 'done' END
+           WHEN t.kind = 'payment' THEN o.standing = 'done'
+           ELSE o.kind IS NULL OR o.standing != 'failed' END
 ORDER BY t.kind, t.reference
 """  # noqa: S608 -- put together of what stands here.
 _OURS = """
@@ -353,8 +354,9 @@ class Matching:
     def differences(self) -> Iterator[dict[str, Any]]:
         """The lines that differ, always in the same order.
 
-        A line that moved no money differs only from one of ours that did. Where we know nothing,
-        what would be ours is left out.
+        A payment that moved no money differs only from one of ours that did; a refund that did not
+        differs from one that we hold to be under way as well: nobody else tells us that it came
+        back. Where we know nothing, what would be ours is left out.
         """
         for query in (_THEIRS, _OURS):
             for row in self._db.execute(query):

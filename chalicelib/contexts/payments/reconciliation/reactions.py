@@ -3,7 +3,11 @@
 from collections.abc import Iterable
 from typing import Any
 
-from chalicelib.contexts.payments.domain.commands import NoteRefundSettled, NoteSuccess
+from chalicelib.contexts.payments.domain.commands import (
+    NoteRefundFailed,
+    NoteRefundSettled,
+    NoteSuccess,
+)
 from chalicelib.contexts.payments.domain.events import SettlementDiscrepancyResolved
 from chalicelib.contexts.payments.domain.payment import payment
 from chalicelib.kernel import Command, Decider, Origin
@@ -18,9 +22,18 @@ def react(event: EVENTS, origin: Origin) -> Iterable[tuple[Decider[Any, Any, Any
     """
     found = event.discrepancy
     begun = found.payment and found.our_status in {"open", "failed"}
-    if event.decision != "we_correct" or not begun or found.their_status != "done":
+    if event.decision != "we_correct" or not begun:
         return
-    if found.line == "payment":
+    if found.their_status == "failed":
+        if found.line == "refund":
+            yield (
+                payment,
+                found.payment,
+                NoteRefundFailed(
+                    origin=origin, payment=found.payment, refund=found.reference, said="settlement"
+                ),
+            )
+    elif found.line == "payment":
         success = NoteSuccess(
             origin=origin,
             payment=found.payment,
