@@ -123,8 +123,7 @@ def build(chalice_template: Json) -> Json:
     api["EndpointConfiguration"] = {"Type": api["EndpointConfiguration"]}
     api["GatewayResponses"] = {kind: _for_sam(answer) for kind, answer in gateway_answers().items()}
     resources |= _tables() | _buckets() | _queues() | _schedules() | _mappings()
-    resources |= _alarms() | _log_alarms() | _delivery_alarms()
-    resources |= _proof_alarms()
+    resources |= _alarms() | _log_alarms() | _measured_alarms()
     for name in (alarms := alarm_names(resources)):
         # Whoever is woken knows where it stands what to do.
         properties = resources[name]["Properties"]
@@ -533,52 +532,51 @@ def _log_alarms() -> Json:
 DELIVERY_ALARMS = {"OldestMessageAge": 4 * 3600, "OutboxDepth": 5_000}
 
 
-def _delivery_alarms() -> Json:
-    """An alarm for each; also when nothing is measured at all, as then nobody serves the lanes."""
-    return {
-        f"{name}Alarm": {
-            "Type": "AWS::CloudWatch::Alarm",
-            "Properties": {
-                "AlarmDescription": f"{name} of the outbox is above {most}, or not measured.",
-                "Namespace": "LienThong/Delivery",
-                "MetricName": name,
-                "Dimensions": [{"Name": "service", "Value": "deliver"}],
-                "Statistic": "Maximum",
-                "Period": 300,
-                "EvaluationPeriods": 3,
-                "Threshold": most,
-                "ComparisonOperator": "GreaterThanThreshold",
-                "TreatMissingData": "breaching",
-            },
-        }
-        for name, most in DELIVERY_ALARMS.items()
-    }
-
-
 # What `seal` measures each minute (seconds): since when there are commits that no published
 # checkpoint covers, a witness has not answered well, a time authority has not.
 PROOF_METRICS = ("UnpublishedAge", "WitnessAge", "TimeStampAge")
+FOLLOWERS = ("project", "react", "notify")
+"""Workers that keep checkpoints; `project` measures each minute how far they are behind."""
+LAG_S = 600
+"""How far a worker may be behind history before somebody should look."""
 
 
-def _proof_alarms() -> Json:
-    """An alarm for each; also when nothing is measured at all, as then nobody seals."""
-    return {
-        f"{name}Alarm": {
-            "Type": "AWS::CloudWatch::Alarm",
-            "Properties": {
-                "AlarmDescription": f"{name} of the log is above its limit, or not measured.",
-                "Namespace": "LienThong/Proof",
-                "MetricName": name,
-                "Dimensions": [{"Name": "service", "Value": "seal"}],
-                "Statistic": "Maximum",
-                "Period": 300,
-                "EvaluationPeriods": 1,
-                "Threshold": {"Ref": "ProofDelaySeconds"},
-                "ComparisonOperator": "GreaterThanThreshold",
-                "TreatMissingData": "breaching",
-            },
-        }
+def _measured_alarms() -> Json:
+    """An alarm for each figure that a worker measures each minute.
+
+    Also when nothing is measured at all, as then that worker does nothing else either.
+    """
+    delivery = {
+        f"{name}Alarm": _measured("Delivery", name, "deliver", most, 3)
+        for name, most in DELIVERY_ALARMS.items()
+    }
+    proof = {
+        f"{name}Alarm": _measured("Proof", name, "seal", {"Ref": "ProofDelaySeconds"}, 1)
         for name in PROOF_METRICS
+    }
+    history = {
+        f"{name.capitalize()}LagAlarm": _measured("History", "Lag", name, LAG_S, 3)
+        for name in FOLLOWERS
+    }
+    return delivery | proof | history
+
+
+def _measured(namespace: str, metric: str, service: str, most: int | Json, periods: int) -> Json:
+    limit = most if isinstance(most, int) else "its limit"
+    return {
+        "Type": "AWS::CloudWatch::Alarm",
+        "Properties": {
+            "AlarmDescription": f"{metric} of {service} is above {limit}, or not measured.",
+            "Namespace": f"LienThong/{namespace}",
+            "MetricName": metric,
+            "Dimensions": [{"Name": "service", "Value": service}],
+            "Statistic": "Maximum",
+            "Period": 300,
+            "EvaluationPeriods": periods,
+            "Threshold": most,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": "breaching",
+        },
     }
 
 
@@ -587,8 +585,6 @@ def alarm_names(resources: Json) -> list[str]:
     return [n for n, r in resources.items() if r["Type"] == "AWS::CloudWatch::Alarm"]
 
 
-FOLLOWERS = ("project", "react", "notify")
-"""Workers that keep checkpoints; `project` measures each minute how far they are behind."""
 _LOG_READERS = ("Sequence", "Project", "Seal")
 """Functions that a table's stream wakes."""
 

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.contexts.operations import followers
+from chalicelib.delivery.outbox import FOLLOWER
+from chalicelib.projector.checkpoints import NOTIFY, REACT
 from infra import template
 from infra.grants import GRANTS
 
@@ -184,6 +187,17 @@ def test_proof_that_is_late_has_an_alarm(built):
         assert alarm["Dimensions"] == [{"Name": "service", "Value": "seal"}]
         assert alarm["Threshold"] == {"Ref": "ProofDelaySeconds"}
         assert alarm["TreatMissingData"] == "breaching"
+
+
+def test_a_worker_that_is_far_behind_history_has_an_alarm(built):
+    watched = {
+        alarm["Dimensions"][0]["Value"]: alarm
+        for alarm in of_type(built, "AWS::CloudWatch::Alarm").values()
+        if alarm["Namespace"] == "LienThong/History"
+    }
+    assert watched.keys() == {followers.worker_of(name) for name in (FOLLOWER, REACT, NOTIFY)}
+    for alarm in watched.values():
+        assert (alarm["MetricName"], alarm["TreatMissingData"]) == ("Lag", "breaching")
 
 
 def test_only_the_sealer_signs_and_nobody_removes_what_is_sealed(built):

@@ -57,7 +57,7 @@ def _followers(found: dict[str, int], now: datetime) -> list[Follower]:
     head = last.next - 1 if last else 0
     return [
         Follower(
-            worker=_WORKERS.get(name, "project"),
+            worker=worker_of(name),
             name=name,
             position=position,
             lag=head - position,
@@ -65,6 +65,11 @@ def _followers(found: dict[str, int], now: datetime) -> list[Follower]:
         )
         for name, position in sorted(found.items())
     ]
+
+
+def worker_of(name: str) -> str:
+    """Whose reader of that name it is."""
+    return _WORKERS.get(name, "project")
 
 
 def newest() -> Page | None:
