@@ -1,9 +1,10 @@
 """What is posted to an agency: a CloudEvent in JSON, or an edXML message, as its profile says.
 
 An edXML message is rendered once and kept, so that every attempt sends the same bytes; one that
-names a clerk is kept sealed under the clerk's key.
+names a clerk is kept sealed under the clerk's key, and rendered anew once that is gone.
 """
 
+from contextlib import suppress
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -52,7 +53,7 @@ from chalicelib.delivery.outbox import Message
 from chalicelib.eventstore.store import Commit
 from chalicelib.handle import fold
 from chalicelib.http.personal import opened
-from chalicelib.privacy.personal import Personal
+from chalicelib.privacy.personal import Erased, Personal
 
 EDXML_TYPE = "application/xml; charset=utf-8"
 CLOUDEVENT_TYPE = "application/cloudevents+json; charset=utf-8"
@@ -163,12 +164,15 @@ def _rendered(message: Message, commit: Commit, event: Told) -> bytes:
     clerk = _clerk(commit, event)
     subject = clerk.subject if clerk else None
     try:
-        kept = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        kept: bytes = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     except ClientError as error:
         if error.response["Error"]["Code"] not in {"NoSuchKey", "404"}:
             raise
     else:
-        return runtime.vault().open_bytes(subject, key, kept) if subject else kept
+        if subject is None:
+            return kept
+        with suppress(Erased):  # Forgotten since: it is written anew, without the name.
+            return runtime.vault().open_bytes(subject, key, kept)
     out = BytesIO()
     if isinstance(event, HandedOver):
         sent = _handed_over(commit, event).now

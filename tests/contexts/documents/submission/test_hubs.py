@@ -2,14 +2,12 @@
 
 import pytest
 from contexts.documents.edxml.demo_messages import read
+from contexts.documents.mail import first_letter
 from gateway import Gateway, caller
 from journeys.journey import edxml_document, edxml_status
 from survival.world import world
 
 from app import app
-from chalicelib import registry, runtime
-from chalicelib.correspondence import events_of
-from chalicelib.delivery.address import Address
 
 KEY = "-0000-4000-8000-000000000000"
 
@@ -48,12 +46,7 @@ def post_edxml(agency, message, key):
 
 def rendered(unit):
     """The first message in a unit's lane, as edXML."""
-    message = runtime.outbox().message(f"{unit.code}#normal", 1)
-    commit = runtime.event_store().load(message.stream)[message.commit - 1]
-    mail = registry.CORRESPONDENCE[0]
-    _, event = next(iter(events_of(commit, mail.types)))
-    address = Address(agency=unit.code, system="demo", endpoint="", profile="edxml")
-    return read(mail.compose(message, commit, event, address).body)[0]
+    return read(first_letter(unit))[0]
 
 
 def test_a_hub_passes_a_document_on_to_its_own_units(axis, ministry):
