@@ -3,9 +3,9 @@
 `make permissions` first lets the journeys run once and notes, where the emulator enforces them,
 which rights each journey's functions ask for. A right that nobody asks for is spare. Then each of
 the others (`SAMPLE=20 SEED=1`: a sample) is denied while a journey runs that asked for it: it must
-be refused, and the journey must fail. Just before, with every right in place, the same journey must
-pass on the same stack, so that only the denial can be the reason. What is asked for but once on a
-stack, such as to make a key, is denied on a fresh one.
+be refused, and the journey must fail, or leave behind a function that broke. Just before, with
+every right in place, the same journey must pass on the same stack, so that only the denial can be
+the reason. What is asked for but once on a stack, such as to make a key, is denied on a fresh one.
 
 A line for each right; exit status 1 if one is not shown to be needed. What AWS alone asks for, or
 nobody in an ordinary hour, is not taken away: its line says why it is there.
@@ -37,18 +37,22 @@ from infra.template import DOORBELLS, QUEUES, role_of
 
 JOURNEYS = ROOT / "tests" / "journeys"
 NOTES, LOG = BUILD / "permissions.json", BUILD / "permissions.log"
-PATIENCE_S, CALM_S = 15, 90
-"""How long a journey waits for what no longer comes, and for what should come."""
+PATIENCE_S, CALM_S = 10, 90
+"""How long a journey waits for something when a right was refused, and when none was."""
 TAKEN = "taken"
 """The name of the policy that denies a right."""
 STACKS = 3
 """How many stacks run side by side: each of them mostly waits."""
-BATCH = 12
+BATCH = 20
 """How many rights one stack is to lose, one after the other: it grows slower with each."""
 STACK_S = 60
 """What a stack costs before the first right is taken away."""
 TRIES = 4
 """How many journeys may pass without a right before it counts as spare."""
+AT_ONCE = frozenset({"APIHandler", "Authorize"})
+"""Functions whose answer every journey waits for; others are at work behind it."""
+WAITS_S = 1.0
+"""A journey that is over sooner has waited for no worker."""
 # Where AWS says so; the emulator does not ask, so whether it is needed cannot be seen there.
 _STREAMS = "Lambda asks, before it calls: DynamoDB Developer Guide, policy for stream records"
 _QUEUES = "Lambda asks, before it calls: SQS Developer Guide, Configuring a queue to trigger Lambda"
@@ -97,8 +101,12 @@ BY_TEST = {
         "for want of time: tests/contexts/dossiers/test_procedures.py::"
         "test_a_long_table_is_entered_in_turns_and_its_refusals_in_pages"
     ),
-    Right("Seal", "s3:GetObject", "LogBucket/staging/*"): (
-        "after a death: tests/history/test_sealer.py::test_a_death_at_every_step"
+    **dict.fromkeys(
+        (
+            Right("Seal", "s3:GetObject", "LogBucket/staging/*"),
+            Right("Seal", "s3:GetObject", "LogBucket/checkpoints/*"),
+        ),
+        "after a death: tests/history/test_sealer.py::test_a_death_at_every_step",
     ),
     **dict.fromkeys(
         (
@@ -159,7 +167,7 @@ class Plan:
     def __init__(self, asked: Mapping[Right, list[str]], took: Mapping[str, float]) -> None:
         self._took = took
         self._left = {
-            right: sorted(journeys, key=took.__getitem__)[:TRIES]
+            right: sorted(_waiting(right, journeys, took), key=took.__getitem__)[:TRIES]
             for right, journeys in asked.items()
         }
         self._fresh: set[Right] = set()
@@ -195,6 +203,13 @@ class Plan:
                 if fresh:
                     self._fresh.add(right)
         return bool(journeys)
+
+
+def _waiting(right: Right, journeys: list[str], took: Mapping[str, float]) -> list[str]:
+    """Those of the journeys that last until a worker has begun; all of them if none does."""
+    if right.function in AT_ONCE:
+        return journeys
+    return [journey for journey in journeys if took[journey] >= WAITS_S] or journeys
 
 
 class Watch:
@@ -239,11 +254,14 @@ class Watch:
         """What was asked for since the last look, and how it was decided."""
         with self.file.open(encoding="utf-8") as file:
             file.seek(self._read)
-            lines = set(file.read().splitlines())
-            self._read = file.tell()
+            text = file.read()
+            whole = text[: text.rfind("\n") + 1]
+            self._read += len(whole.encode())
         return {
             (right, decision)
-            for role, action, resource, decision in (line.split("\t") for line in lines)
+            for role, action, resource, decision in (
+                line.split("\t") for line in set(whole.splitlines())
+            )
             for granted, pattern, right in self._where.get(role, ())
             if granted == action and fnmatchcase(resource, pattern)
         }
@@ -272,6 +290,7 @@ class Taking(Watch):
         super().__init__()
         self._batch, self._tell = batch, tell
         self._failed = ""
+        self._refused_at, self._logged = 0.0, 0
 
     def deployed(self, stack: LocalStack) -> None:
         """Learn what everything is called, and take away what is tried on a fresh stack."""
@@ -294,23 +313,61 @@ class Taking(Watch):
         # The stack is kept for what comes next, and what only this journey's module shares is not.
         elsewhere = next(item for item in session.items if item.path != journey.path)
 
-        def fails(patience_s: float) -> str:
-            self._failed = ""
-            _journeys().until.__defaults__ = (patience_s,)
+        def fails(right: Right, *, taken: bool) -> str:
+            self._failed, began = "", time.monotonic()
+            _journeys().patience_s = self._patience(right) if taken else lambda _began: CALM_S
             session.config.hook.pytest_runtest_protocol(item=journey, nextitem=elsewhere)
-            return self._failed
+            if taken and not self._failed:
+                self._linger(right)
+            _journeys().patience_s = lambda _began: CALM_S
+            failed = f"{right.function} breaks" if self._breaks(right) else self._failed
+            took, how = time.monotonic() - began, "without" if taken else "with"
+            _note(f"{journey.name} {how} {right}: {took:.0f} s {failed[:100]}")
+            return failed
 
         for right in self._batch.rights:
             if not self._batch.fresh:
-                if fails(CALM_S):
+                if fails(right, taken=False):
                     break
                 self._take(right)
-            failed = fails(CALM_S if self._batch.fresh else PATIENCE_S)
-            refused = (right, "Deny") in self.asked()
-            self._tell(json.dumps([right, refused, failed]))
+            failed = fails(right, taken=True)
+            self._tell(json.dumps([right, self._refused(right), failed]))
             if not self._settles(right):
+                _note(f"no rest after {right}")
                 break
         return True
+
+    def _refused(self, right: Right) -> bool:
+        if not self._refused_at and (right, "Deny") in self.asked():
+            self._refused_at = time.monotonic()
+        return bool(self._refused_at)
+
+    def _breaks(self, right: Right) -> bool:
+        """Whether the function has ended in an error: no journey may leave one behind."""
+        with self.stack.log.open(errors="replace") as log:
+            log.seek(self._logged)
+            name = self.stack.outputs()[right.function]
+            return any("failed processing" in line and name in line for line in log)
+
+    def _linger(self, right: Right) -> None:
+        """The function may be at it still, though nobody waits for it any more."""
+        over = time.monotonic()
+        while not self._breaks(right):
+            since = self._refused_at if self._refused(right) else over
+            if time.monotonic() > since + PATIENCE_S:
+                return
+            time.sleep(0.1)
+
+    def _patience(self, right: Right) -> Callable[[float], float]:
+        """A journey waits until the right was asked for and refused, and from then on not long."""
+
+        def patience_s(began: float) -> float:
+            if not self._refused(right):
+                return CALM_S
+            left = max(0.0, self._refused_at - began) + PATIENCE_S
+            return 0.0 if self._breaks(right) else left
+
+        return patience_s
 
     def _take(self, right: Right) -> None:
         iam = self.stack.client("iam")
@@ -324,6 +381,7 @@ class Taking(Watch):
         same = functions.get_function_configuration(**name)["Environment"]
         functions.update_function_configuration(**name, Environment=same)
         self.asked()
+        self._refused_at, self._logged = 0.0, self.stack.log.stat().st_size
 
     def _settles(self, right: Right) -> bool:
         """Give the right back; whether everything comes to rest then."""
@@ -357,7 +415,12 @@ class Taking(Watch):
             _journeys().until("the queues to be empty", at_rest)
         except AssertionError:
             return False
+        self._logged = self.stack.log.stat().st_size
         return True
+
+
+def _note(line: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
 
 
 def _journeys() -> Any:
@@ -409,9 +472,11 @@ class Trial:
                 if refused and failed:
                     name = batch.journey.rsplit("::")[-1]
                     self._say(f"      {right}: {name} fails: {failed[:100]}")
+                elif self._plan.again(right, others):
+                    pass
                 elif not refused and not batch.fresh:
-                    self._plan.again(right, [batch.journey, *others], fresh=True)
-                elif not self._plan.again(right, others):
+                    self._plan.again(right, [batch.journey], fresh=True)
+                else:
                     self.unshown.append(right)
                     self._say(f"SPARE {right}: no journey minds its absence")
             for right, journeys in batch.rights.items():

@@ -57,6 +57,17 @@ def test_what_no_journey_waits_for_has_a_test_that_asks(right):
     assert f"def {name}(" in (ROOT / path).read_text()
 
 
+def test_a_workers_right_is_not_tried_with_a_journey_that_is_over_too_soon():
+    took = TOOK | {"at once": 0.1}
+    api = Right("APIHandler", "dynamodb:Query", "EventsTable")
+    tried = {}
+    plan = Plan({right: ["at once", "short"] for right in (ONE, api)}, took)
+    while batch := plan.next():
+        tried |= batch.rights
+    assert tried == {ONE: ["short"], api: ["at once", "short"]}
+    assert Plan({ONE: ["at once"]}, took).next() == ("at once", {ONE: ["at once"]}, False)
+
+
 def test_rights_that_a_cheap_journey_asks_for_go_together():
     plan = Plan({ONE: ["long", "shorter", "short"], OTHER: ["short", "long"]}, TOOK)
     assert plan.next() == (

@@ -59,11 +59,17 @@ def id_of(sent):
     return sent.location.rsplit("/", 1)[1]
 
 
-def until(what, look, patience_s=PATIENCE_S):
+def patience_s(began):
+    """How long to wait for something, once begun. Infra's `permissions` has less at times."""
+    return PATIENCE_S
+
+
+def until(what, look):
     """Look again and again until there is something to see."""
-    deadline = time.monotonic() + patience_s
+    began = time.monotonic()
     while not (found := look()):
-        assert time.monotonic() < deadline, f"waited {patience_s} s in vain for {what}"
+        waited = time.monotonic() - began
+        assert waited < patience_s(began), f"waited {waited:.0f} s in vain for {what}"
         time.sleep(0.05)
     return found
 
