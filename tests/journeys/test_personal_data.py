@@ -30,8 +30,10 @@ def test_a_clerks_name_is_read_at_either_end(journey):
 
 
 def test_an_applicant_sees_who_read_about_them_and_is_forgotten(journey):
+    person = f"demo-forgotten-{number()}"
+
     def token(role, agency):
-        return journey.issuer.token(f"demo-forgotten-{role}-{agency}", role, agency)
+        return journey.issuer.token(f"{person}-{role}-{agency}", role, agency)
 
     theirs = copy(journey)
     theirs.api = Api(journey.stack.api_url, token)
