@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from chalice.app import Response
 from pydantic import BaseModel, TypeAdapter, create_model
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from chalicelib import registry
 from chalicelib.delivery.signatures import Unauthenticated
@@ -617,6 +617,15 @@ class _Schemas:
         return {"$ref": f"{_SCHEMAS}{name}Request"}
 
 
+class _Said(GenerateJsonSchema):
+    """What is answered says all its fields: who reads it need not know what a missing one means."""
+
+    def field_is_required(self, field: Any, total: bool) -> bool:  # noqa: FBT001 -- as it is called.
+        if field["type"] == "typed-dict-field":
+            return super().field_is_required(field, total)
+        return field.get("serialization_exclude_if") is None
+
+
 class _Answers:
     """The shapes of what is answered, beside those of what is asked, each once by a short name."""
 
@@ -625,6 +634,7 @@ class _Answers:
         found, whole = TypeAdapter.json_schemas(
             [(place, "serialization", TypeAdapter(kind)) for place, kind in enumerate(kinds)],
             ref_template=f"{_SCHEMAS}{{model}}",
+            schema_generator=_Said,
         )
         long = {name: _opened(_tidied(one)) for name, one in whole.get("$defs", {}).items()}
         names = {name: _OF.sub(r"\1Of\2", short) for name, short in _short(long).items()}

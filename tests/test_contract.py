@@ -1,5 +1,6 @@
 """The document of the interface is lawful, served as it is, and kept by every answer."""
 
+import json
 import re
 import shutil
 from contextlib import ExitStack
@@ -25,6 +26,7 @@ KEPT = (
     checks.response_headers_conformance,
 )
 
+_NAMES = re.compile(r'"#/components/schemas/([^"]+)"')
 UNSIGNED = {"GET /log/keys"}
 FEW = settings(
     max_examples=1,
@@ -119,6 +121,27 @@ def test_every_answer_in_json_has_a_shape():
                     shape = openapi.resolved(document(), content["application/json"]["schema"])
                     named = shape.keys() & {"properties", "anyOf"}
                     assert named, f"{method} {path} says only that {status} is an object"
+
+
+def referred_to(part):
+    """The names of the shapes that a part of the document leads to."""
+    found, new = set(), {*_NAMES.findall(json.dumps(part))}
+    shapes = document()["components"]["schemas"]
+    while new:
+        found |= new
+        new = {*_NAMES.findall(json.dumps([shapes[name] for name in new]))} - found
+    return found
+
+
+def test_what_is_answered_says_each_field_that_has_a_default():
+    operations = [o for path in document()["paths"].values() for o in path.values()]
+    asked = [{k: v for k, v in o.items() if k != "responses"} for o in operations]
+    said = referred_to([o["responses"] for o in operations]) - referred_to(asked)
+    assert len(said) > 100
+    for name in said:
+        shape = document()["components"]["schemas"][name]
+        left = {k for k, v in shape.get("properties", {}).items() if "default" in v}
+        assert left <= {*shape.get("required", ())}, name
 
 
 def test_a_refusal_of_the_domain_is_in_it_where_it_can_be_met_and_nowhere_else():

@@ -270,6 +270,7 @@ def replaced_by(journey, agency, id_):
 def test_answers_thread_documents_into_a_conversation(journey):
     asks, answers, outsider = [journey.join() for _ in range(3)]
     first = id_of(journey.send(asks, [answers, outsider], number="310"))
+    journey.settled()  # The views have heard of their keys.
     told = [reference(asks, "310")]
     ask = (journey.send, answers, [asks])
     journey.refused(422, "reference-unreadable", *ask, number="311", answers=["no id"])
