@@ -69,7 +69,7 @@ def proxy(upstream):
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         weather = Weather(f"http://127.0.0.1:{port}")
-        until("the proxy", weather.healthy, 30)
+        until("the proxy", weather.healthy)
         yield weather
     finally:
         process.terminate()
