@@ -24,32 +24,23 @@ def react(event: EVENTS, origin: Origin) -> Iterable[tuple[Decider[Any, Any, Any
     begun = found.payment and found.our_status in {"open", "failed"}
     if event.decision != "we_correct" or not begun:
         return
-    if found.their_status == "failed":
-        if found.line == "refund":
-            yield (
-                payment,
-                found.payment,
-                NoteRefundFailed(
-                    origin=origin, payment=found.payment, refund=found.reference, said="settlement"
-                ),
+    refund: dict[str, Any] = {"origin": origin, "payment": found.payment, "refund": found.reference}
+    match found.line, found.their_status:
+        case "payment", "done":
+            success = NoteSuccess(
+                origin=origin,
+                payment=found.payment,
+                transaction=found.reference,
+                provider=event.provider,
+                learnt="settlement",
+                provider_reference=found.provider_reference,
+                amount=found.theirs,
+                paid_at=found.moved_at or event.at,
             )
-    elif found.line == "payment":
-        success = NoteSuccess(
-            origin=origin,
-            payment=found.payment,
-            transaction=found.reference,
-            provider=event.provider,
-            learnt="settlement",
-            provider_reference=found.provider_reference,
-            amount=found.theirs,
-            paid_at=found.moved_at or event.at,
-        )
-        yield payment, found.payment, success
-    else:
-        settled = NoteRefundSettled(
-            origin=origin,
-            payment=found.payment,
-            refund=found.reference,
-            provider_reference=found.provider_reference,
-        )
-        yield payment, found.payment, settled
+            yield payment, found.payment, success
+        case "refund", "done":
+            reference = found.provider_reference
+            settled = NoteRefundSettled(**refund, provider_reference=reference)
+            yield payment, found.payment, settled
+        case "refund", "failed":
+            yield payment, found.payment, NoteRefundFailed(**refund, said="settlement")
