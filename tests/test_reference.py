@@ -75,7 +75,7 @@ def served():
 def browse(url, folder):
     """What a browser made of a page, and what it complained of."""
     if not CHROMIUM:
-        pytest.skip("Chromium is not installed: no browser to open the page with")
+        pytest.skip("Chromium is not installed")  # Only a browser runs the reader's script.
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     command += ["--enable-logging=stderr", "--virtual-time-budget=20000"]
     command += [f"--user-data-dir={folder / 'profile'}", url]

@@ -40,8 +40,7 @@ const cases = JSON.parse(require("fs").readFileSync(0));
 def in_node(cases, folder):
     """What the page's functions say of each (code, keys)."""
     if not NODE:
-        # The page's own script is run as it is, and Python cannot run it. pip brings no engine.
-        pytest.skip("node is not installed: nothing here runs the page's script without it")
+        pytest.skip("node is not installed")  # The page's script runs as it is; Python cannot.
     [script] = re.findall(r"<script>\n(.*?)</script>", PAGE.read_text(), re.DOTALL)
     (folder / "check.cjs").write_text(script + RUN)
     done = subprocess.run(
@@ -137,8 +136,7 @@ def test_the_page_refuses_what_was_touched(proofs, tmp_path):
 def test_the_page_in_a_browser(proofs, tmp_path, spoil, wanted):
     """Opened from a disk, by a code's address, with the keys of whoever published it."""
     if not CHROMIUM:
-        # What the page says is tested in node; only how a browser opens it needs this one.
-        pytest.skip("Chromium is not installed: no browser to open the page with")
+        pytest.skip("Chromium is not installed")  # What the page says is tested in node too.
     page = tmp_path / "check.html"
     page.write_text(PAGE.read_text().replace('KEYS = ""', f"KEYS = `{KEYS}`"))
     asked = f"{page.as_uri()}#{encode_code(proofs[0])}{spoil}"

@@ -529,8 +529,7 @@ def test_so_many_faults_are_counted(log, lienthong):
 def stamped(log, tmp_path):
     """The history with time stamps on both of its checkpoints."""
     if not OPENSSL:
-        # The demo authority signs stamps with the program, so that they are not of our own making.
-        pytest.skip(ABSENT)
+        pytest.skip(ABSENT)  # The demo authority signs with it: stamps not of our own making.
     authority = Authority(tmp_path / "authority")
     for size in (OLD, SIZE):
         text = Note.parse((log.folder / "checkpoints" / str(size)).read_bytes()).text
