@@ -240,6 +240,8 @@ def test_the_portal_knows_each_state_and_the_dossier_knows_that_it_does(world):
     # That the portal knows is a fact, and no change that it would have to hear of.
     world.settle()
     assert states(portal) == [1, 2, 4]
+    # Moments are told to the second: a pause that ended within it would be no news to the portal.
+    world.later(timedelta(hours=1))
     SPECIALIST.do("DELETE", f"{path}/pause")
     assert CITIZEN.get(path)["sync"] == "behind"
     world.settle()
