@@ -45,8 +45,8 @@ from chalicelib.contexts.documents.messages import (
     replaced_for,
     status_data,
 )
-from chalicelib.contexts.documents.projections import who_takes_part
 from chalicelib.contexts.documents.reactions import HandedOver
+from chalicelib.contexts.documents.register import as_viewed
 from chalicelib.delivery.address import Address
 from chalicelib.delivery.deliver import Letter
 from chalicelib.delivery.outbox import Message
@@ -355,7 +355,7 @@ def _status(
     (code, reporter), (_, addressee) = (
         ends if isinstance(event, CopyRecallRequested) else reversed(ends)
     )
-    row = runtime.views().row(who_takes_part.answer, f"agency-{code}")
+    row = as_viewed(code)
     identity = DocumentIdentity.parse(opening.reference)
     name = row.name if row else ""
     if isinstance(event, CopyDeliveryRefused):

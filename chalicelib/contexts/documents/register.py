@@ -32,7 +32,7 @@ class Register:
             return
         rows = runtime.views().rows(who_takes_part.answer, streams)
         for stream, code in streams.items():
-            self._rows[code] = rows.get(stream) or _folded(stream)
+            self._rows[code] = rows.get(stream) or as_recorded(code)
 
     def find(self, code: str) -> Participant | None:
         """An agency by its canonical code."""
@@ -81,9 +81,15 @@ class Register:
         }
 
 
-def _folded(stream: str) -> Participant | None:
+def as_viewed(code: str) -> Participant | None:
+    """An agency as the view has it, which may be a moment behind."""
+    return runtime.views().row(who_takes_part.answer, f"agency-{code}")
+
+
+def as_recorded(code: str) -> Participant | None:
+    """An agency as its own stream has it at this moment."""
     row = None
-    for commit in runtime.event_store().load(stream):
+    for commit in runtime.event_store().load(f"agency-{code}"):
         for _, event in who_takes_part.answer.read(commit):
             row = who_takes_part.answer.evolve(row, event)
     return row

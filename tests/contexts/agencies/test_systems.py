@@ -34,12 +34,16 @@ def public(seed):
 
 def send(method, path, body=None):
     """One request by an administrator; what came of it, once every view of agencies knows."""
-    answer = administrator.call(method, path, body, {"idempotency-key": str(uuid4())})
+    answer = ask(method, path, body)
     runtime.sequencer().sweep()
     for projection in registry.PROJECTIONS:
         if "agency" in projection.categories:
             runtime.projector().follow(projection)
     return answer.json.get("code") or answer.status
+
+
+def ask(method, path, body=None):
+    return administrator.call(method, path, body, {"idempotency-key": str(uuid4())})
 
 
 def test_who_is_written_to_finds_letters_signed_by_workers_that_make_no_key():
@@ -66,6 +70,18 @@ def test_both_keys_prove_the_sender_while_they_overlap():
     assert rotate() == 202
     prove(OLD)
     prove(NEW)
+
+
+def test_a_key_proves_the_sender_before_any_view_knows_it():
+    assert ask("PUT", "/agencies/Z01/systems/egov/keys", {"public_key": public(NEW)}).status == 202
+    prove(NEW)
+
+
+def test_and_a_system_is_unlocked_before_any_view_knows_it():
+    path = "/agencies/Z01/systems/egov/lock"
+    assert send("PUT", path, {"reason": "demo"}) == 202
+    assert ask("DELETE", path).status == 202
+    prove(OLD)
 
 
 def test_a_key_of_tomorrow_proves_nothing_today():
