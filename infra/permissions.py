@@ -346,6 +346,9 @@ class Taking(Watch):
                     break
                 self._take(right)
             failed = fails(right, taken=True)
+            if not failed and not self._refused(right):
+                # Who has been at work before asks for more: the process that began anew is one now.
+                failed = fails(right, taken=True)
             self._tell(json.dumps([right, self._refused(right), failed]))
             if not self._settles(right):
                 _note(f"no rest after {right}")
