@@ -164,11 +164,12 @@ class PaymentSandbox(Serving):
         if action == "vanish":
             return []
         if action == "late":
+            failed = sale.said() | {"result": "failed", "code": "timeout", "paid_at": None}
+            answers = self._send(sale, failed, times)
             self._late.append(threading.Timer(self.late_s, self.notify, (reference,)))
             self._late[-1].daemon = True
             self._late[-1].start()
-            failed = sale.said() | {"result": "failed", "code": "timeout", "paid_at": None}
-            return self._send(sale, failed, times)
+            return answers
         return self.notify(reference, times=times)
 
     def notify(self, reference: str, *, times: int = 1) -> list[int]:

@@ -8,6 +8,7 @@ import ctypes
 import fcntl
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -122,7 +123,7 @@ class LocalStack:
         """
         if not self._emulator.exists():
             raise StackFailed("the emulator is not installed: run `make setup`")
-        self.port = _free_port(self.port)
+        self.port = free_port(self.port)
         self._clients.clear()
         try:
             self._folder = self._own_folder()
@@ -375,14 +376,20 @@ def stop_on_signals() -> None:
         signal.signal(number, lambda *_: sys.exit(1))
 
 
-def _free_port(wanted: int) -> int:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wanted))
-        except OSError as error:
-            raise StackFailed(f"port {wanted} is in use; choose another with PORT=…") from error
-        return int(probe.getsockname()[1])
+def free_port(wanted: int = 0) -> int:
+    """A port of 127.0.0.1 that nobody uses: the one that is wanted, or any.
+
+    Any is one that the kernel gives nobody, so that nobody has it before its server starts.
+    """
+    # Linux gives out 32768 to 60999.
+    ports = [wanted] if wanted else random.sample(range(20_000, 32_000), 100)
+    for port in ports:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise StackFailed(f"port {ports[-1]} is in use; choose another with PORT=…")
 
 
 def _die_with_parent() -> None:

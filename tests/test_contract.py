@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 from contextlib import ExitStack
 
 import pytest
@@ -160,7 +159,7 @@ def test_a_refusal_of_the_domain_is_in_it_where_it_can_be_met_and_nowhere_else()
 
 
 def test_it_is_served_as_it_was_made():
-    shutil.copyfile(openapi.built(), openapi.FILE)
+    openapi.put()
     answer = Gateway(app).call("GET", "/openapi.json")
     assert answer.status == 200
     assert answer.json == document()
@@ -172,7 +171,7 @@ def test_it_is_served_as_it_was_made():
 @pytest.fixture(scope="module")
 def server():
     # What is served from files that the package has.
-    shutil.copyfile(openapi.built(), openapi.FILE)
+    openapi.put()
     reference.write()
     with ExitStack() as stack:
         stack.enter_context(on_moto())

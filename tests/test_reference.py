@@ -22,7 +22,7 @@ SHOWN = re.compile(r'id="operations-(?!tag-)[a-z]+-([^"]+)"')
 
 @pytest.fixture(scope="module")
 def answer():
-    shutil.copyfile(openapi.built(), openapi.FILE)
+    openapi.put()
     reference.write()
     return Gateway(app).call("GET", "/reference")
 
@@ -79,7 +79,7 @@ def browse(url, folder):
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     command += ["--enable-logging=stderr", "--virtual-time-budget=20000"]
     command += [f"--user-data-dir={folder / 'profile'}", url]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
 
 

@@ -108,7 +108,12 @@ def test_tables_that_were_lost_are_restored_and_delivery_goes_on(journey):
     numbered = len(journey.settled(delivered=False))
     until("everything to be sealed", lambda: restore.verify().published == numbered)
     deaf = {"UUID": journey.name("EventsMapping"), "Enabled": False}
-    journey.client("lambda").update_event_source_mapping(**deaf)
+    mappings = journey.client("lambda")
+    mappings.update_event_source_mapping(**deaf)
+    until(
+        "it to be deaf",
+        lambda: mappings.get_event_source_mapping(UUID=deaf["UUID"])["State"] == "Disabled",
+    )
     third = id_of(journey.send(sender, [receiver]))
     before, proven = kept(journey), operate(journey, "verify")
     assert f"{numbered} commits; checkpoint {numbered} holds" in proven[0]

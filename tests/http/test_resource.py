@@ -361,7 +361,7 @@ class TestDoors:
         ("changes", "status"),
         [
             pytest.param({}, 200, id="just now"),
-            pytest.param({"authenticated": -890}, 200, id="a quarter of an hour ago"),
+            pytest.param({"authenticated": -600}, 200, id="ten minutes ago"),
             pytest.param({"authenticated": -910}, 401, id="longer ago"),
             pytest.param({"authenticated": None}, 401, id="nobody says when"),
             pytest.param({"assurance": "1"}, 401, id="not surely enough"),

@@ -64,12 +64,12 @@ def patience_s(began):
     return PATIENCE_S
 
 
-def until(what, look):
-    """Look again and again until there is something to see."""
+def until(what, look, *, times=1):
+    """Look again and again until there is something to see; `times` as patiently as usual."""
     began = time.monotonic()
     while not (found := look()):
         waited = time.monotonic() - began
-        assert waited < patience_s(began), f"waited {waited:.0f} s in vain for {what}"
+        assert waited < times * patience_s(began), f"waited {waited:.0f} s in vain for {what}"
         time.sleep(0.05)
     return found
 
@@ -208,7 +208,7 @@ class Journey:
         """The address of every commit there is."""
         return {(item["stream"]["S"], item["number"]["N"]) for item in self.items("Events")}
 
-    def settled(self, *, delivered=True):
+    def settled(self, *, delivered=True, times=1):
         """Wait until nothing is under way any more, at least inside; every commit there is."""
         checkpoints = Checkpoints(self.client("dynamodb"), self.name("CheckpointsTable"))
 
@@ -220,7 +220,7 @@ class Journey:
             served = not delivered or all(lane.served == lane.head for lane in self.lanes.every())
             return followed and served and self.commits() == before and before
 
-        return until("everything to be followed and delivered", still)
+        return until("everything to be followed and delivered", still, times=times)
 
     def uploaded(self):
         """The files that wait in staging; what is lent to a reader from there is none of them."""

@@ -172,6 +172,7 @@ def test_a_document_goes_from_a_portal_to_its_receivers_and_back_come_their_stat
 
     body = types.StatusReport(code="03", note="Demo: registered")
     noted = desk.change("report_status", id_, first.code, body=body)
+    journey.settled()
     [row] = desk.ask("list_received", seen=noted.seen).items
     assert (row.document, row.status) == (id_, "03")
     status = types.WebhookStatus(code="05", document=id_)

@@ -218,6 +218,7 @@ def test_a_long_list_comes_page_by_page(journey, stranger):
     reader = journey.join()
     answers = [journey.send(stranger, [reader]) for _ in range(5)]
     newest_first = [id_of(answer) for answer in reversed(answers)]
+    journey.settled()
     path = f"/documents?limit=2&seen={answers[-1].seen}"
     pages, cursor = [], ""
     while cursor is not None:

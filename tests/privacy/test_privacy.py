@@ -107,7 +107,7 @@ def applied(world):
     store.append("dossier-1", None, [event], origin("a"))
     (commit,) = store.load("dossier-1")
     assert NAME.encode() not in commit.body + commit.header
-    assert b"Demo" not in commit.body + commit.header
+    assert b" Demo" not in commit.body + commit.header
     return Applied.model_validate(commit.data()[0])
 
 

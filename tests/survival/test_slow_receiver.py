@@ -15,6 +15,6 @@ def test_a_slow_receiver_holds_up_nobody_else(world):
 
     quick.policy = say_so
     # It answers when the other one has its message; were they served in turn, that is never.
-    slow.policy = lambda _got: 200 if came.wait(10) else 503
+    slow.policy = lambda _got: 200 if came.wait(600) else 503
     assert world.deliver(f"{slow.code}#normal", f"{quick.code}#normal") == []
     assert len(slow.got) == len(quick.got) == 1

@@ -16,7 +16,7 @@ STREAM = "ballot-1"
 
 def at_once(world):
     """Nobody writes before everybody has read."""
-    everybody = Barrier(WRITERS, timeout=60)
+    everybody = Barrier(WRITERS, timeout=600)
     waited, done = set(), []
 
     def wait(params, **_):
@@ -38,7 +38,7 @@ def at_once(world):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(600)
             assert not thread.is_alive()
     commits = runtime.event_store().load(STREAM)
     voters = [data["voter"] for commit in commits for data in commit.data()]

@@ -75,12 +75,20 @@ def test_events_come_in_the_order_of_their_positions(story):
     assert len(seen) == len(set(seen))
 
 
+def leaves(said):
+    """Every value in it that is none of several."""
+    if isinstance(said, dict | list):
+        inner = said.values() if isinstance(said, dict) else said
+        return [leaf for each in inner for leaf in leaves(each)]
+    return [said]
+
+
 @pytest.mark.parametrize(
     ("query", "holds"),
     [
         ({"type": "dossier.submitted"}, lambda e: e["type"] == "dossier.submitted"),
         ({"actor": "citizen:demo-citizen-1"}, lambda e: e["lienthongactor"].endswith("-1")),
-        ({"agency": DESK}, lambda e: DESK in json.dumps(e)),
+        ({"agency": DESK}, lambda e: DESK in leaves(e)),
         (
             {"type": "dossier.accepted", "agency": DESK, "actor": "officer:demo-clerk"},
             lambda e: (
