@@ -16,7 +16,6 @@ from lienthong.folder import (
     Wrong,
     body_hash,
     read_header,
-    slow_body_hash,
 )
 
 ERASED = "subject.erased"
@@ -114,8 +113,8 @@ class _Events:
         self._missing: tuple[int, int] | None = None
         self._lines: Lines | None = None
         try:
-            self._lines = Lines(stretch.path)
-        except (OSError, Wrong) as error:
+            self._lines = Lines(stretch)
+        except OSError as error:
             self._unreadable(stretch.first, error)
 
     def check(self, position: int, facts: dict[str, Any], hash_: str) -> None:
@@ -131,11 +130,8 @@ class _Events:
             at = strange[0].position
             self._done.wrong("extra", at, f"an event of position {at} stands among those after it")
             return
-        covered = facts["body_hash"]
-        if covered != body_hash(lines) and covered != slow_body_hash(lines):
-            self._done.wrong("body", position, f"{place}: the header does not cover these events")
-        elif detail := _unlike(lines, facts, place, hash_):
-            self._done.wrong("event", position, f"{place}: {detail}")
+        if finding := contradiction(position, facts, hash_, lines):
+            self._done.findings.append(finding)
         self._done.events += len(lines)
         for line in lines:
             if line.attributes["type"] == ERASED:
@@ -160,10 +156,10 @@ class _Events:
         try:
             return self._lines.take(position)
         except Wrong as wrong:
-            self._unreadable(position or self._stretch.last, wrong)
+            self._unreadable(wrong.position, wrong)
             return None
 
-    def _unreadable(self, position: int, error: Exception) -> None:
+    def _unreadable(self, position: int | None, error: Exception) -> None:
         self._lines = None
         self._done.wrong("event", position, f"{self._stretch.path.name}: {error}")
 
@@ -179,14 +175,29 @@ class _Events:
         self._missing = (position, position) if position else None
 
 
+def contradiction(
+    position: int, facts: dict[str, Any], hash_: str, lines: list[Line]
+) -> Finding | None:
+    """What the exported events say otherwise than the header of their commit; None if nothing."""
+    place = f"{facts['stream']}@{facts['number']}"
+    if facts["body_hash"] != body_hash(lines):
+        return Finding("body", position, f"{place}: the header does not cover these events")
+    detail = _unlike(lines, facts, place, hash_)
+    return Finding("event", position, f"{place}: {detail}") if detail else None
+
+
 def _unlike(lines: list[Line], facts: dict[str, Any], place: str, hash_: str) -> str:
-    """What an exported event says otherwise than its commit; "" if nothing."""
     if len(lines) != len(facts["events"]):
         return f"{len(lines)} events are exported, {len(facts['events'])} were recorded"
     for index, (line, kind) in enumerate(zip(lines, facts["events"], strict=True)):
         told = line.attributes
         type_, _, version = kind.partition("/")
+        if line.data["type"] != type_:
+            return f"event {index} is {line.data['type']!r}, its commit says {type_!r}"
         expected = {
+            "specversion": "1.0",
+            "source": "/history",
+            "datacontenttype": "application/json",
             "id": f"{place}#{index}",
             "subject": facts["stream"],
             "time": facts["recorded_at"],
@@ -197,9 +208,8 @@ def _unlike(lines: list[Line], facts: dict[str, Any], place: str, hash_: str) ->
             "lienthonghash": hash_,
             **{name: facts.get(field_) for name, field_ in HEADER_OF.items()},
         }
-        if told.items() >= expected.items():
-            continue
         for name, value in expected.items():
-            if told.get(name) != value:
-                return f"event {index} says {name} is {told.get(name)!r}, its commit {value!r}"
+            # What is equal in Python need not be in JSON: 1, 1.0 and true.
+            if told[name] != value or type(told[name]) is not type(value):
+                return f"event {index} says {name} is {told[name]!r}, its commit {value!r}"
     return ""

@@ -4,10 +4,12 @@ Nothing here proves the whole; `verify` does. Personal values are sealed and sta
 """
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -16,12 +18,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from chalicelib import contexts
-from chalicelib.history.merkle import check_inclusion, leaf_hash
+from chalicelib.history.merkle import Unproven, check_inclusion, leaf_hash
 from chalicelib.history.proof import Tree
 from chalicelib.history.tiles import Tile
 from chalicelib.kernel import Decider
-from lienthong.examine import ERASED, Erasure
-from lienthong.folder import CannotCheck, Folder, Told
+from chalicelib.text import b64url
+from lienthong.examine import ERASED, Erasure, contradiction
+from lienthong.folder import CannotCheck, Folder, Told, Wrong
 from lienthong.trust import Trust
 
 # The catalogue goes along in the installed package; in the sources it stands at the top.
@@ -123,9 +126,12 @@ class History:
             CannotCheck: there is none.
         """
         try:
-            signed = trust.open(folder.read("checkpoint")).checkpoint
+            opened = trust.open(folder.read("checkpoint"))
         except ValueError as error:
             raise CannotCheck(f"{folder.root}/checkpoint: {error}") from None
+        if not trust.policy.satisfied(opened.seen.keys()):
+            raise Unproven("the witnesses' quorum is not met")
+        signed = opened.checkpoint
         return cls(folder, signed.size, signed.root)
 
     def replay(self, wanted: Filter, first: int = 1) -> Iterator[tuple[Told, int, dict[str, Any]]]:
@@ -217,10 +223,11 @@ class History:
         return [told for told in everything if told.facts["correlation"] == correlation]
 
     def prove(self, told: Told) -> list[bytes]:
-        """The hashes that prove that a commit stands where it stands, checked.
+        """The hashes that prove that a commit stands where it stands, with its events, checked.
 
         Raises:
             Unproven: they do not.
+            Wrong: the events are not those of the commit.
         """
 
         def read(tile: Tile) -> bytes:
@@ -229,6 +236,9 @@ class History:
         index = told.position - 1
         proof = Tree(self.size, read).inclusion(index)
         check_inclusion(leaf_hash(told.header), index, self.size, proof, self.root)
+        hash_ = b64url(sha256(told.header).digest())
+        if finding := contradiction(told.position, told.facts, hash_, told.lines):
+            raise Wrong(finding.position, finding.detail)
         return proof
 
 
@@ -298,5 +308,8 @@ def deciders() -> dict[str, Decider[Any, Any, Any]]:
 def meaning(type_: str) -> dict[str, Any]:
     """What the public catalogue says of a type of event; empty if it has none."""
     path = CATALOGUE / f"{type_}.json"
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    # A type is a name: what leads elsewhere is none.
+    if not re.fullmatch(r"[a-z_.]+", type_) or not path.exists():
+        return {}
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found

@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from itertools import zip_longest
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
@@ -22,7 +24,7 @@ from chalicelib.history.tiles import (
     decode_entries,
     encode_entries,
 )
-from lienthong.folder import UNFINISHED, CannotCheck, Folder, read_line
+from lienthong.folder import UNFINISHED, CannotCheck, Folder, Wrong, read_line
 
 AT_ONCE = 8
 """Requests under way at the same time."""
@@ -127,24 +129,41 @@ class Source:
 def fetch(source: Source, folder: Folder, progress: Progress = lambda _what, _n, _of: None) -> int:
     """Fetch up to the log's newest checkpoint, or what of that is missing; its size.
 
-    While it runs the folder is marked as unfinished. It may be stopped and started again.
+    While it runs the folder is marked as unfinished. It may be stopped and started again. What is
+    there only grows: of a log that now serves another history nothing takes the place of what it
+    served before.
 
     Raises:
         CannotCheck: the server lacks a piece, or gives something else than it says.
+        Wrong: what it serves is not what is there, grown. Its checkpoint is kept beside ours.
     """
-    fetching = _Fetching(source, folder, progress)
-    written = source.need("checkpoint")
-    size = _size(written)
-    fetching.write(UNFINISHED, written)
-    fetching.write("keys", source.need("log/keys"))
+    fetching = _Fetching(source, folder, progress, source.need("checkpoint"))
+    size, broken_off = fetching.signed.size, (folder.root / UNFINISHED).exists()
+    fetching.same_checkpoint()
+    keys = fetching.keys()
+    fetching.write(UNFINISHED, fetching.written)
+    try:
+        fetching.write("keys", keys)
+        fetching.tiles(size)
+        outgrown = fetching.outgrown(size)
+        fetching.events(size)
+    except Forked:
+        # What was complete still is, and nothing of the other history is mixed with it.
+        for path in fetching.new_tiles:
+            path.unlink()
+        if not broken_off:
+            (folder.root / UNFINISHED).unlink()
+        raise
     fetching.saved_checkpoints()
-    fetching.write(f"checkpoints/{size}", written)
-    fetching.tiles(size)
-    fetching.events(size)
-    fetching.write("checkpoint", written)
-    fetching.tidy(size)
+    fetching.write("checkpoint", fetching.written)
+    for path in outgrown:
+        path.unlink()
     (folder.root / UNFINISHED).unlink()
     return size
+
+
+class Forked(Wrong):
+    """The log served something else before."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +171,49 @@ class _Fetching:
     source: Source
     folder: Folder
     progress: Progress
+    written: bytes
+    """The checkpoint that is served."""
+    new_tiles: list[Path] = field(default_factory=list)
+
+    @cached_property
+    def signed(self) -> Checkpoint:
+        """What it states."""
+        return _checkpoint("what is served as the checkpoint", self.written)
+
+    def same_checkpoint(self) -> None:
+        """The log has not shrunk, and has the root that it had.
+
+        Raises:
+            Forked: it has not.
+        """
+        newest, size = self.folder.root / "checkpoint", self.signed.size
+        later = [path for at, path in self.folder.checkpoints.items() if at >= size]
+        for path in [newest, *later] if newest.exists() else later:
+            known = _checkpoint(str(path), path.read_bytes())
+            if known.size > size:
+                raise Forked(size + 1, f"the log is now of {size}, but {path} of {known.size}")
+            if known.size == size and known != self.signed:
+                raise self.forked(size, f"the checkpoint of {size} is not the one in {path}")
+
+    def keys(self) -> bytes:
+        """The log's keys. More may come, but those that were there stay.
+
+        Raises:
+            Forked: one is gone.
+        """
+        served, path = self.source.need("log/keys"), self.folder.root / "keys"
+        known = path.read_bytes().splitlines() if path.exists() else []
+        if not {*known} <= {*served.splitlines()}:
+            raise self.forked(None, f"a key that stands in {path} is not served any more")
+        return served
+
+    def forked(self, position: int | None, detail: str) -> Forked:
+        """What is served contradicts what is there: its checkpoint is kept, for whoever asks."""
+        name = f"checkpoints/{self.signed.size}.fork"
+        # What was kept before is signed perhaps, and this is not.
+        if not (self.folder.root / name).exists():
+            self.write(name, self.written)
+        return Forked(position, f"{detail}; the checkpoint that was served with it is in {name}")
 
     def write(self, name: str, content: bytes) -> None:
         """Put a piece in its place, whole or not at all."""
@@ -178,15 +240,27 @@ class _Fetching:
             if max(page.sizes, default=0) <= after:
                 raise CannotCheck("log/checkpoints goes on, and leads nowhere")
             after = max(page.sizes)
-        names = [n for size in sizes for n in (f"checkpoints/{size}", f"timestamps/{size}.tsr")]
+        names = [
+            name
+            for size in sizes
+            # One that came meanwhile waits for what it covers.
+            if size <= self.signed.size
+            for name in (f"checkpoints/{size}", f"timestamps/{size}.tsr")
+        ]
         self._all("checkpoints", names, self._saved)
+        if not (self.folder.root / f"checkpoints/{self.signed.size}").exists():
+            self.write(f"checkpoints/{self.signed.size}", self.written)
 
     def tiles(self, size: int) -> None:
         """The entries and the tree, as tiles."""
         self._all("tiles", list(all_tiles(size)), self._tile)
 
     def events(self, size: int) -> None:
-        """The events, chunk by chunk; the last chunk there was may have grown."""
+        """The events, chunk by chunk; the last chunk there was may have grown.
+
+        Raises:
+            Forked: it does not begin as it did.
+        """
         stretches = self.folder.stretches(size)
         first = stretches[-1].first if stretches else 1
         while first <= size:
@@ -198,16 +272,49 @@ class _Fetching:
                 raise CannotCheck(f"the export from position {first} is not what was announced")
             if chunk.last > size:
                 content = _up_to(content, size)
-            self.write(f"events/{first:012d}.jsonl", content)
+            name = f"events/{first:012d}.jsonl"
+            self._compare(name, content)
+            self.write(name, content)
             first = chunk.next
             self.progress("events", min(first - 1, size), size)
 
-    def tidy(self, size: int) -> None:
-        """Remove partial tiles that larger ones have replaced."""
-        needed = {self.folder.root / tile.path for tile in all_tiles(size) if not tile.full}
-        for path in (self.folder.root / "tile").rglob("*.p/*"):
-            if path not in needed:
-                path.unlink()
+    def outgrown(self, size: int) -> list[Path]:
+        """The partial tiles that larger ones have replaced.
+
+        Raises:
+            Forked: a larger one does not begin as they did.
+        """
+        found = []
+        # The hashes first: they say which entry differs.
+        for tile in sorted(all_tiles(size), key=lambda tile: tile.level == ENTRIES):
+            parts = f"{self.folder.root / tile._replace(width=WIDTH).path}.p"
+            for path in Path(parts).glob("*"):
+                part, content = path.read_bytes(), (self.folder.root / tile.path).read_bytes()
+                pairs = enumerate(zip(part, content, strict=False))
+                differs = next((at for at, (old, new) in pairs if old != new), None)
+                if differs is not None:
+                    hashes = 0 if tile.level == ENTRIES else differs // HASH_BYTES
+                    position = (tile.start + hashes) * WIDTH ** max(tile.level, 0) + 1
+                    detail = f"{tile.path} does not begin as {parts}/{path.name}, from the same log"
+                    raise self.forked(position, detail)
+                if len(part) < len(content):
+                    found.append(path)
+        return found
+
+    def _compare(self, name: str, content: bytes) -> None:
+        """A file of events begins as it did."""
+        path = self.folder.root / name
+        held = path.read_bytes() if path.exists() else b""
+        if content.startswith(held):
+            return
+        lines = zip_longest(held.split(b"\n"), content.split(b"\n"))
+        try:
+            position = read_line(next(old for old, new in lines if old != new)).position
+        except Wrong:
+            position = None
+        # A fetch that broke off may have known a larger checkpoint.
+        if position is None or position <= self.signed.size:
+            raise self.forked(position, f"{name} does not begin as it did")
 
     def _saved(self, name: str) -> None:
         if not (self.folder.root / name).exists() and (found := self.source.get(name)) is not None:
@@ -223,6 +330,7 @@ class _Fetching:
         if found is None:
             raise CannotCheck(f"{self.source.url} has no {tile.path}")
         self.write(tile.path, found)
+        self.new_tiles.append(self.folder.root / tile.path)
 
     def _all(self, what: str, wanted: Sequence[W], one: Callable[[W], None]) -> None:
         """Fetch several pieces at a time."""
@@ -263,17 +371,17 @@ def _said(path: str, content: bytes, model: type[M]) -> M:
         raise CannotCheck(f"what is served as {path}: {where}: {fault['msg']}") from None
 
 
-def _size(written: bytes) -> int:
+def _checkpoint(what: str, written: bytes) -> Checkpoint:
     try:
-        return Checkpoint.parse(Note.parse(written).text).size
+        return Checkpoint.parse(Note.parse(written).text)
     except ValueError as error:
-        raise CannotCheck(f"what is served as the checkpoint is none: {error}") from None
+        raise CannotCheck(f"{what} is none: {error}") from None
 
 
 def _up_to(content: bytes, size: int) -> bytes:
     """The events that the checkpoint covers; later ones come with the next checkpoint."""
     lines = content.splitlines(keepends=True)
-    return b"".join(line for line in lines if read_line(line).position <= size)
+    return b"".join(line for line in lines if read_line(line.rstrip(b"\n")).position <= size)
 
 
 def _plain(url: str) -> str:

@@ -8,8 +8,9 @@ tlog-tiles); an event is a line of `events/` (CloudEvents 1.0), a commit's heade
 import base64
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -31,9 +32,13 @@ HEADER_OF = {
 }
 """Attributes of an exported event that repeat a field of its commit's header."""
 
-
-TIME_CHARS = 32
-"""The length of `recorded_at` as headers write it: microseconds, and +00:00."""
+_ALWAYS = {
+    "specversion", "id", "source", "type", "subject", "time", "datacontenttype",
+    "lienthongposition", "lienthongcommit", "lienthongindex", "lienthongversion", "lienthonghash",
+    *HEADER_OF,
+}  # fmt: skip
+_ATTRIBUTES = (_ALWAYS | {"data"}, _ALWAYS | {"data_base64"})
+"""What an exported event has: its data in one form, and nothing beside it."""
 _TEXTS = (
     "actor", "body_hash", "causation", "correlation", "method", "previous", "recorded_at",
     "release", "stream",
@@ -65,9 +70,8 @@ class Stretch(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One event as exported: the line, its attributes, and its bytes as the store keeps them."""
+    """One event as exported: its attributes, and its bytes as the store keeps them."""
 
-    written: bytes
     attributes: dict[str, Any]
     event: bytes
 
@@ -79,7 +83,8 @@ class Line(NamedTuple):
     @property
     def data(self) -> dict[str, Any]:
         """The event."""
-        found: dict[str, Any] = orjson.loads(self.event)
+        told = self.attributes
+        found: dict[str, Any] = told["data"] if "data" in told else orjson.loads(self.event)
         return found
 
 
@@ -161,7 +166,7 @@ class Folder:
             first = max(stretch.first, after + 1)
             if stretch.last < first:
                 continue
-            lines = Lines(stretch.path)
+            lines = Lines(stretch)
             lines.take(first - 1)
             for position, header in enumerate(self.headers(first, stretch.last, size), start=first):
                 facts = read_header(header)
@@ -182,27 +187,36 @@ def last_of_bundle(position: int) -> int:
 class Lines:
     """Reads a file of events once, position by position."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, stretch: Stretch) -> None:
         """Read it: a chunk of the export is at most some megabytes."""
-        self._lines = iter(path.read_bytes().splitlines())
+        self._lines = iter(stretch.path.read_bytes().splitlines())
+        self._last = stretch.last
         self._next: Line | None = None
-        self._advance()
+        self._wrong: Wrong | None = None
+        self._advance(stretch.first)
 
     def take(self, position: int | None) -> list[Line]:
         """The events at positions up to `position` (None: all) that were not taken before.
 
         Raises:
-            Wrong: a line is no exported event.
+            Wrong: the next line is no exported event; it stands where the one after those that
+                were taken belongs.
         """
+        if self._wrong:
+            raise self._wrong
         found = []
         while self._next and (position is None or self._next.position <= position):
             found.append(self._next)
-            self._advance()
+            self._advance(self._next.position + 1)
         return found
 
-    def _advance(self) -> None:
+    def _advance(self, position: int) -> None:
         line = next(self._lines, None)
-        self._next = read_line(line) if line else None
+        try:
+            self._next = None if line is None else read_line(line)
+        except Wrong as wrong:
+            # Only who asks for more hears of it: those before are what they are.
+            self._next, self._wrong = None, Wrong(min(position, self._last), str(wrong))
 
 
 def read_header(header: bytes) -> dict[str, Any] | None:
@@ -211,7 +225,7 @@ def read_header(header: bytes) -> dict[str, Any] | None:
         facts = orjson.loads(header)
         # Canonical: what is written again is what was read, so no field stands there twice.
         canonical: bytes = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
-    except ValueError:
+    except (ValueError, TypeError):
         return None
     if canonical != header or not isinstance(facts, dict):
         return None
@@ -221,46 +235,56 @@ def read_header(header: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(kinds, list) or not all(_KIND.fullmatch(str(kind)) for kind in kinds):
         return None
-    at = facts["recorded_at"]
-    return facts if len(at) == TIME_CHARS and at.endswith("+00:00") else None
+    return facts if _is_time(facts["recorded_at"]) else None
+
+
+def _is_time(text: str) -> bool:
+    """Whether a moment is written as headers write one, so that texts compare as moments do."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return at.isoformat(timespec="microseconds") == text and text.endswith("+00:00")
 
 
 def read_line(line: bytes) -> Line:
     """An exported event.
 
     Raises:
-        Wrong: the line is none.
+        Wrong: the line is none, or could be read in two ways.
     """
     try:
         attributes = orjson.loads(line)
-        position = attributes["lienthongposition"]
-        if "data_base64" in attributes:
+        write: Callable[[Any], bytes] = orjson.dumps
+        # Canonical: what is written again is what was read, so no attribute stands there twice.
+        written = write(attributes)
+        if written != line:
+            # The standard library, slower, keeps every number as the service does.
+            attributes, write = json.loads(line), _compact
+            written = write(attributes)
+        if written != line or attributes.keys() not in _ATTRIBUTES:
+            raise ValueError  # noqa: TRY301 -- one place says what is wrong with a line.
+        if "data" in attributes:
+            data = attributes["data"]
+            event = write(data)
+        else:
             event = base64.b64decode(attributes["data_base64"], validate=True)
             data = orjson.loads(event)
-        else:
-            data = attributes["data"]
-            event = orjson.dumps(data)
+            orjson.dumps(data)  # Refuses what is nested too deep to be shown.
         told = data["type"], attributes["type"], attributes["id"]
-        if type(position) is not int or not all(isinstance(one, str) for one in told):
-            raise TypeError  # noqa: TRY301 -- one place says what is wrong with a line.
-    except (ValueError, KeyError, TypeError):
+        if type(attributes["lienthongposition"]) is not int:
+            raise TypeError  # noqa: TRY301 -- the same.
+        if not all(isinstance(one, str) for one in told):
+            raise TypeError  # noqa: TRY301 -- the same.
+    except (ValueError, AttributeError, KeyError, TypeError):
         raise Wrong(None, f"a line is no exported event: {line[:60]!r}") from None
-    return Line(line, attributes, event)
+    return Line(attributes, event)
+
+
+def _compact(data: Any) -> bytes:
+    return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def body_hash(lines: list[Line]) -> str:
     """The digest that a header holds of its commit's events."""
     return b64url(sha256(b"[" + b",".join(line.event for line in lines) + b"]").digest())
-
-
-def slow_body_hash(lines: list[Line]) -> str:
-    """The same by the standard library's JSON, which keeps every number as the service does."""
-    events = [
-        line.event
-        if "data_base64" in line.attributes
-        else json.dumps(
-            json.loads(line.written)["data"], separators=(",", ":"), ensure_ascii=False
-        ).encode()
-        for line in lines
-    ]
-    return b64url(sha256(b"[" + b",".join(events) + b"]").digest())

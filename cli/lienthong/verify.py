@@ -6,6 +6,7 @@ and every event be covered by its entry. Files of events are examined by several
 needs the whole order is done here, in memory that grows with the number of streams alone.
 """
 
+import re
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from pathlib import Path
 from chalicelib.history import timestamp
 from chalicelib.history.checkpoint import Opened
 from chalicelib.history.merkle import Frontier, Unproven, complete_root
+from chalicelib.history.note import VerifierKey
 from chalicelib.history.tiles import WIDTH, Tile, decode_hashes
 from lienthong.examine import Erasure, Examined, Finding, Link, examine
 from lienthong.folder import UNFINISHED, CannotCheck, Folder, Stretch
@@ -27,7 +29,10 @@ LATE = timedelta(minutes=5)
 """How much earlier than the checkpoint before it a commit may say it was recorded: the time it
 takes to number and seal it. One that the daily sweep found late is more, and is shown."""
 EARLY = timedelta(minutes=5)
-"""How much later than its checkpoint's time stamp: clocks differ."""
+"""How much later than its checkpoint's time stamp, and how much earlier than the checkpoint before
+it another clock may have seen one: clocks differ."""
+LAST_YEAR = 9998
+"""Times behind it are none: nothing can be added to them."""
 MAX_FINDINGS = 20
 """How many findings are kept, as one fault may have many."""
 _IN_PROCESS = 8
@@ -113,6 +118,8 @@ class _Checking:
         self._proven = 0
         self._tiles: _Tiles | None = None
         self._times: list[tuple[int, datetime]] = []
+        # When each witness last saw a checkpoint.
+        self._saw: dict[VerifierKey, datetime] = {}
         self._bracket: tuple[str, str] = ("", "")
         self._seen: tuple[datetime | None, datetime | None] = (None, None)
         self._next_time = 0
@@ -147,16 +154,16 @@ class _Checking:
             report.notes.append(
                 "the log's key came with the folder: --key or --policy checks with one of your own"
             )
-        opened = {signed.size: newest}
+        opened = {signed.size: [newest]}
         for size, path in folder.checkpoints.items():
             one = self._open(f"checkpoints/{path.name}", path.read_bytes())
             if one and one.checkpoint.size != size:
                 self.wrong("checkpoint", size, f"checkpoints/{size} is of another size")
             elif one:
-                opened.setdefault(size, one)
+                opened.setdefault(size, []).append(one)
                 report.checkpoints += 1
-        if old:
-            self._kept(old)
+        if old and (kept := self._kept(old)):
+            opened.setdefault(kept.checkpoint.size, []).append(kept)
         for size, roots in self._known.items():
             if len(roots) > 1:
                 names = " and ".join(roots.values())
@@ -167,14 +174,25 @@ class _Checking:
         self._tiles = _Tiles(folder, report.size, self.wrong)
         for size in sorted(opened):
             self._time(size, opened[size])
-        if not self._times:
-            report.notes.append("no time stamps to check recorded times with: see --tsa, --policy")
+        self._note_times()
         return True
 
-    def _kept(self, old: Path) -> None:
+    def _note_times(self) -> None:
+        """Say which times were not there to check recorded times with."""
+        notes = self.report.notes
+        if self.trust.authority and not self.report.stamped:
+            notes.append("no checkpoint has a time stamp that --tsa could check")
+        if not self._times:
+            notes.append("no time stamps to check recorded times with: see --tsa, --policy")
+        elif len(self._times) == 1:
+            notes.append(
+                "no earlier checkpoint has a time, so back-dating was not looked for: see --from"
+            )
+
+    def _kept(self, old: Path) -> Opened | None:
         """The checkpoint that the auditor kept: from then on nothing may differ."""
         try:
-            self._open(str(old), old.read_bytes())
+            return self._open(str(old), old.read_bytes())
         except OSError as error:
             raise CannotCheck(f"{old} cannot be read: {error.strerror}") from None
 
@@ -200,23 +218,32 @@ class _Checking:
             detail = f"the witnesses' quorum is not met: {', '.join(report.witnesses) or 'none'}"
             self.wrong("quorum", report.size, f"{detail} cosigned")
 
-    def _time(self, size: int, opened: Opened) -> None:
+    def _time(self, size: int, opened: list[Opened]) -> None:
         """When a checkpoint surely existed: the earliest of its stamps and cosignatures."""
-        times = [datetime.fromtimestamp(at, UTC) for at in opened.seen.values()]
+        told = [(key, _moment(second)) for one in opened for key, second in one.seen.items()]
+        seen = [(key, at) for key, at in told if at]
+        times = [at for _, at in seen]
+        if len(seen) < len(told):
+            detail = f"a witness says that it saw the checkpoint of {size} after year {LAST_YEAR}"
+            self.wrong("time-stamp", size, detail)
         stamp = self.folder.root / "timestamps" / f"{size}.tsr"
         if self.trust.authority and stamp.exists():
             try:
-                stamped = stamp.read_bytes()
-                times.append(timestamp.check(stamped, opened.note.text, self.trust.authority))
+                stamped, text = stamp.read_bytes(), opened[0].note.text
+                times.append(timestamp.check(stamped, text, self.trust.authority))
                 self.report.stamped += 1
             except Unproven as error:
                 self.wrong("time-stamp", size, f"timestamps/{stamp.name}: {error}")
-        if times:
-            if self._times and min(times) < self._times[-1][1]:
-                before = self._times[-1]
-                detail = f"the checkpoint of {size} was seen before that of {before[0]}"
-                self.wrong("time-stamp", size, detail)
-            self._times.append((size, min(times)))
+        if not times:
+            return
+        # A witness has one clock; between two of them some minutes are nobody's fault.
+        back = any(at < self._saw.get(key, at) for key, at in seen)
+        if self._times and (back or min(times) + EARLY < self._times[-1][1]):
+            detail = f"the checkpoint of {size} was seen before that of {self._times[-1][0]}"
+            self.wrong("time-stamp", size, detail)
+        for key, at in seen:
+            self._saw[key] = max(at, self._saw.get(key, at))
+        self._times.append((size, min(times)))
 
     # Commits, in their order.
 
@@ -385,8 +412,17 @@ def _examined(folder: Folder, size: int, jobs: int) -> Iterator[Examined]:
 
 def _claimed(written: bytes) -> int | None:
     """The size that a checkpoint states, whoever wrote it."""
-    lines = written.split(b"\n")
-    return int(lines[1]) if len(lines) > 1 and lines[1].isdigit() else None
+    found = re.match(rb"[^\n]*\n([0-9]{1,19})(?![0-9])", written)
+    return int(found[1]) if found else None
+
+
+def _moment(second: int) -> datetime | None:
+    """A witness's time; None if there is no such time."""
+    try:
+        at = datetime.fromtimestamp(second, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return at if at.year <= LAST_YEAR else None
 
 
 def _written(at: datetime | None) -> str:

@@ -102,6 +102,10 @@ def test_the_page_refuses_what_was_touched(proofs, tmp_path):
             proof,
             checkpoint=str(Note(note.text, (note.signatures[0], forged))),
         ),
+        "a witness twice": replace(
+            proof,
+            checkpoint=str(Note(note.text, (*note.signatures[:2], note.signatures[1]))),
+        ),
         "no checkpoint": replace(proof, checkpoint="none\n"),
         "no signature": replace(proof, checkpoint=note.text + "\n"),
     }
@@ -142,6 +146,6 @@ def test_the_page_in_a_browser(proofs, tmp_path, spoil, wanted):
     asked = f"{page.as_uri()}#{encode_code(proofs[0])}{spoil}"
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=5000", asked]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=600)
     result = re.search(r'<output id="result">(.*)</output>', done.stdout, re.DOTALL)[1]
     assert wanted in result

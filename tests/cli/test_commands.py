@@ -142,6 +142,44 @@ def test_a_proof_that_fails_is_wrong(log, lienthong):
     assert (done.exit, done.error.startswith("wrong")) == (1, True)
 
 
+def test_what_is_called_proven_was_checked(log, lienthong):
+    """The events too, which the proof alone does not cover."""
+    lines = log.lines(201)
+    line = next(one for one in lines if one["lienthongposition"] == 207)
+    log.rewrite([one | {"lienthongactor": "x"} if one is line else one for one in lines], 201)
+    done = lienthong("explain", log.folder, 207)
+    assert (done.exit, "position 207" in done.error, done.text) == (1, True, "")
+    line["data"]["agency"] = "Z09"
+    log.rewrite(lines, 201)
+    done = lienthong("explain", log.folder, 207)
+    assert (done.exit, "position 207" in done.error, done.text) == (1, True, "")
+    assert lienthong("explain", log.folder, 206).exit == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(("explain", 1), id="explain"),
+        pytest.param(("replay",), id="replay"),
+        pytest.param(("show", "copy-demo1"), id="show"),
+    ],
+)
+def test_reading_asks_for_the_quorum(log, lienthong, words):
+    note = Note.parse((log.folder / "checkpoint").read_bytes())
+    log.write("checkpoint", str(Note(note.text, note.signatures[:2])).encode())
+    command, *more = words
+    policy = log.folder.parent / "policy"
+    done = lienthong(command, log.folder, *more, "--policy", policy)
+    assert (done.exit, "quorum" in done.error) == (1, True)
+    assert lienthong(command, log.folder, *more).exit == 0
+
+
+def test_a_type_is_no_path(tmp_path):
+    (tmp_path / "outside.json").write_text('{"meaning": "nobody said so"}')
+    assert explore.meaning(str(tmp_path / "outside")) == {}
+    assert explore.meaning("document.sent")
+
+
 @pytest.fixture
 def proof(log):
     """A proof of the commit at position 300, with its entry, as the service gives it."""
@@ -265,6 +303,18 @@ def test_events_that_are_missing_are_found_while_reading(log, lienthong):
         file.unlink(missing_ok=True)
     done = lienthong("explain", log.folder, 3)
     assert (done.exit, "no events" in done.error) == (2, True)
+
+
+@pytest.mark.parametrize("since", [1, 207])
+def test_a_line_that_is_no_event_is_found_while_reading(log, lienthong, since):
+    path = log.folder / "events" / f"{201:012d}.jsonl"
+    mark = b'"lienthongposition":207,'
+    path.write_bytes(
+        b"\n".join(b"{}" if mark in line else line for line in path.read_bytes().splitlines())
+    )
+    done = lienthong("replay", log.folder, "--since", since)
+    assert (done.exit, "position 207" in done.error) == (1, True)
+    assert lienthong("replay", log.folder, "--until", 205).exit == 0
 
 
 @pytest.mark.parametrize("option", ["--limit", "--since"])

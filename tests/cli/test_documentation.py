@@ -103,6 +103,6 @@ def test_every_kind_of_finding_is_listed():
     section = PAGE.split("## What `verify`")[1].split("\n## ")[0]
     listed = set(re.findall(r"^\| `([a-z-]+)` \| ", section, re.MULTILINE))
     sources = "".join(Path(module.__file__).read_text() for module in (verify, examine))
-    assert set(re.findall(r'wrong\(\s*"([a-z-]+)"', sources)) == listed
+    assert set(re.findall(r'(?:wrong|Finding)\(\s*"([a-z-]+)"', sources)) == listed
     assert f"At most {verify.MAX_FINDINGS} findings" in PAGE
     assert f"`--late` seconds ({verify.LATE.seconds})" in PAGE

@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from logs import signer
 from logserver import TOKEN, Deployment
 
+from chalicelib.eventstore.store import Commit
 from lienthong.fetching import Source
 from lienthong.folder import CannotCheck
 
@@ -99,6 +101,115 @@ def test_a_part_of_a_tile_that_a_whole_one_has_superseded_is_cut_from_it(
     assert deployment.purposes == {"DEMO-1"}
 
 
+def another_history(log, at, more=0):
+    """The operator makes it anew: somebody else did what stands at position `at`."""
+    commit = log.commits[at - 1]
+    facts = commit.facts | {"actor": "officer:demo-2"}
+    header = json.dumps(facts, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
+    log.commits[at - 1] = Commit(commit.stream, commit.number, header, commit.body)
+    log.tell(more)
+    for old in [*(log.folder / "events").glob("*"), *(log.folder / "checkpoints").glob("*")]:
+        old.unlink()
+    log.seal()
+
+
+def pieces(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("more", [0, 10, 300])
+def test_nothing_of_another_history_takes_the_place_of_the_first(
+    fetch, log, lienthong, tmp_path, more
+):
+    fetch()
+    folder = tmp_path / "fetched"
+    before, true = pieces(folder), log.commits[540:550]
+    another_history(log, 541, more)
+    fork = folder / f"checkpoints/{SIZE + more}.fork"
+    after = before | {fork: (log.folder / "checkpoint").read_bytes()}
+    for again in (545, 550):
+        done = fetch()
+        assert (done.exit, f"position {541 if more else SIZE}:" in done.error) == (1, True)
+        assert pieces(folder) == after
+        assert holds(lienthong, tmp_path)[:2] == (True, SIZE)
+        # What is served next may be no evidence: the first is kept.
+        another_history(log, again)
+    done = lienthong("verify", folder, "--policy", tmp_path / "policy", "--from", fork, "--json")
+    assert done.data[0]["findings"][0]["kind"] == ("shrunk" if more else "fork")
+    # Served as before, it is gone on with.
+    log.commits[540:550] = true
+    log.seal()
+    assert fetch().exit == 0
+    assert holds(lienthong, tmp_path)[:2] == (True, SIZE + more)
+
+
+def test_a_fork_before_what_grows_is_found_by_both_checkpoints(fetch, log, lienthong, tmp_path):
+    """Nothing of it is fetched again, so nothing is lost."""
+    fetch()
+    another_history(log, 541 - 256, 10)
+    assert fetch().exit == 0
+    assert holds(lienthong, tmp_path)[0] is False
+    assert (tmp_path / "fetched" / f"checkpoints/{SIZE}").exists()
+
+
+def test_a_log_that_shrank_is_not_fetched(fetch, log, tmp_path):
+    fetch()
+    before = pieces(tmp_path / "fetched")
+    del log.commits[540:]
+    (log.folder / f"checkpoints/{SIZE}").unlink()
+    log.seal()
+    done = fetch()
+    assert (done.exit, "position 541:" in done.error) == (1, True)
+    assert pieces(tmp_path / "fetched") == before
+
+
+@pytest.mark.parametrize(
+    ("change", "position"),
+    [
+        pytest.param(lambda lines: lines[:-1], SIZE, id="that ends earlier"),
+        pytest.param(
+            lambda lines: [
+                line | {"data": line["data"] | {"more": 1}} if n == 0 else line
+                for n, line in enumerate(lines)
+            ],
+            501,
+            id="that says something else",
+        ),
+    ],
+)
+def test_an_export_that_does_not_begin_as_it_did_is_not_taken(
+    fetch, log, lienthong, tmp_path, change, position
+):
+    fetch()
+    before = pieces(tmp_path / "fetched")
+    log.rewrite(change(log.lines(501)), 501)
+    done = fetch()
+    assert (done.exit, f"position {position}:" in done.error) == (1, True)
+    assert pieces(tmp_path / "fetched").items() >= before.items()
+    assert holds(lienthong, tmp_path)[0]
+
+
+def test_a_key_may_come_and_none_may_go(fetch, log, tmp_path):
+    fetch()
+    first, second = f"{signer().key}\n", f"{signer(seed=7).key}\n"
+    keys = tmp_path / "fetched" / "keys"
+    log.write("keys", f"{second}{first}".encode())
+    assert (fetch().exit, keys.read_text()) == (0, f"{second}{first}")
+    log.write("keys", second.encode())
+    done = fetch()
+    assert (done.exit, "not served any more" in done.error) == (1, True)
+    assert keys.read_text() == f"{second}{first}"
+
+
+def test_a_checkpoint_that_came_meanwhile_waits_for_the_next(fetch, log, lienthong, tmp_path):
+    checkpoint = (log.folder / "checkpoint").read_bytes()
+    log.tell(20)
+    log.seal()
+    log.write("checkpoint", checkpoint)
+    assert fetch().exit == 0
+    assert holds(lienthong, tmp_path) == (True, SIZE, 2)
+
+
 def test_a_missing_tile_is_said(fetch, deployment):
     deployment.lost.add("tile/0/001")
     done = fetch()
@@ -176,6 +287,7 @@ def test_a_token_is_not_sent_in_the_clear():
 
 
 def test_a_server_that_is_not_there_is_said(lienthong, tmp_path, deployment):
+    deployment.shutdown()
     deployment.server_close()
     done = lienthong("fetch", deployment.url, tmp_path / "fetched")
     assert done.exit == 2

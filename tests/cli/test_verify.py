@@ -1,17 +1,20 @@
 """Whatever somebody does to a history, the auditor finds it, and is told where."""
 
+import base64
 import json
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 
 import pytest
 from authority import ABSENT, OPENSSL, Authority
 from logs import STARTED, WITNESSES, Log, signer
 
+from chalicelib.contexts.audit.cloudevents import compact
 from chalicelib.eventstore.store import Commit
 from chalicelib.history import timestamp
 from chalicelib.history.checkpoint import Checkpoint
-from chalicelib.history.note import WITNESS, Note, cosign
+from chalicelib.history.note import WITNESS, Note, cosign, sign
 from chalicelib.history.tiles import WIDTH, Tile, decode_entries, encode_entries
 from chalicelib.text import b64url
 from infra import catalogue
@@ -126,10 +129,26 @@ def body_changed(log):
     log.rewrite(lines, 201)
 
 
-def actor_changed_in_the_export(log):
+def told_otherwise(name, value, log):
+    """An attribute of the event at position 207."""
     lines = log.lines(201)
-    next(one for one in lines if one["lienthongposition"] == 207)["lienthongactor"] = "x"
+    next(one for one in lines if one["lienthongposition"] == 207)[name] = value
     log.rewrite(lines, 201)
+
+
+def data_beside_its_bytes(log):
+    """The bytes are what was recorded; what is read is not."""
+    lines = log.lines(201)
+    line = next(one for one in lines if one["lienthongposition"] == 207)
+    line["data_base64"] = base64.b64encode(compact(line["data"])).decode()
+    line["data"] = {"type": line["type"], "forged": True}
+    log.rewrite(lines, 201)
+
+
+def data_twice(log):
+    path = log.folder / "events" / f"{201:012d}.jsonl"
+    forged = b'"data":{"type":"offer.made"},"data":{'
+    path.write_bytes(path.read_bytes().replace(b'"data":{', forged, 1))
 
 
 def export_ends_early(log):
@@ -165,6 +184,12 @@ def file_behind_the_end(log):
     log.rewrite([log.lines(1)[0] | {"lienthongposition": SIZE + 1}], SIZE + 1)
 
 
+def event_behind_an_empty_line(log):
+    path = log.folder / "events" / f"{501:012d}.jsonl"
+    forged = log.lines(1)[0] | {"lienthongposition": SIZE + 1}
+    path.write_bytes(path.read_bytes() + b"\n" + compact(forged) + b"\n")
+
+
 def events_swapped(log):
     lines = log.lines(1)
     first, second = (
@@ -177,6 +202,42 @@ def events_swapped(log):
 def line_is_no_event(log):
     path = log.folder / "events" / f"{401:012d}.jsonl"
     path.write_bytes(b"{}\n" + path.read_bytes())
+
+
+def line_between_is_no_event(log):
+    path = log.folder / "events" / f"{201:012d}.jsonl"
+    mark = b'"lienthongposition":207,'
+    lines = [b"{}" if mark in line else line for line in path.read_bytes().splitlines()]
+    path.write_bytes(b"\n".join(lines))
+
+
+def data_nested_too_deep(log):
+    body = b'{"type":"copy.opened","deep":%s}' % (b"[" * 900 + b"]" * 900)
+    lines = log.lines(201)
+    line = next(one for one in lines if one["lienthongposition"] == 207)
+    del line["data"]
+    line["data_base64"] = base64.b64encode(body).decode()
+    log.rewrite(lines, 201)
+
+
+def entry_nested_too_deep(log):
+    tile = log.bundle(1)
+    path = log.folder / tile.path
+    leaves = decode_entries(tile, path.read_bytes())
+    leaves[299 - tile.start] = b'{"a":' + b"[" * 300 + b"]" * 300 + b"}"
+    path.write_bytes(encode_entries(leaves))
+
+
+def size_of_so_many_digits(log):
+    path = log.folder / "checkpoints" / str(OLD)
+    path.write_text(path.read_text().replace(f"\n{OLD}\n", f"\n{'1' * 5_000}\n", 1))
+
+
+def seen_at(second, log):
+    """One witness says so of the newest checkpoint."""
+    note = Note.parse((log.folder / "checkpoint").read_bytes())
+    told = cosign(note.text, WITNESSES[2], second)
+    log.write("checkpoint", str(Note(note.text, (*note.signatures[:3], told))).encode())
 
 
 def cosigned_by_a_wrong_key(log):
@@ -211,6 +272,11 @@ def cosigned_by_strangers(log):
             {("entry", 10), ("tile", 1), ("tile", 10), ("chain", 43), ("root", 1)},
             id="entry that can be read in two ways",
         ),
+        pytest.param(
+            entry_nested_too_deep,
+            {("entry", 300), ("tile", 257), ("tile", 300), ("chain", 333), ("root", 151)},
+            id="entry nested too deep",
+        ),
         pytest.param(bundle_cut, {("entry", 257)}, id="bundle cut off"),
         pytest.param(bundle_gone, {("entry", 513)}, id="bundle gone"),
         pytest.param(tile_changed, {("tile", 267)}, id="tile"),
@@ -222,8 +288,26 @@ def cosigned_by_strangers(log):
         pytest.param(
             checkpoint_in_anothers_place, {("checkpoint", 100)}, id="checkpoint out of place"
         ),
+        pytest.param(size_of_so_many_digits, {("checkpoint", None)}, id="5,000 digits"),
+        *(
+            pytest.param(partial(seen_at, second), {("time-stamp", SIZE)}, id=f"seen at {second}")
+            for second in (253_402_300_799, 10**12, 2**62)
+        ),
         pytest.param(body_changed, {("body", 207)}, id="body"),
-        pytest.param(actor_changed_in_the_export, {("event", 207)}, id="who did it, in the export"),
+        *(
+            pytest.param(partial(told_otherwise, name, value), {("event", 207)}, id=f"its {name}")
+            for name, value in {
+                "lienthongactor": "x",
+                "lienthongassurance": 2.0,
+                "source": "/forged",
+                "specversion": "2.0",
+                "datacontenttype": "text/plain",
+                "forged": "nobody said so",
+            }.items()
+        ),
+        pytest.param(data_beside_its_bytes, {("event", 207)}, id="data beside its bytes"),
+        pytest.param(data_twice, {("event", 201)}, id="data twice"),
+        pytest.param(data_nested_too_deep, {("event", 207)}, id="data nested too deep"),
         pytest.param(export_ends_early, {("missing", 541)}, id="export ends early"),
         pytest.param(last_file_gone, {("missing", 501)}, id="the export's last file"),
         pytest.param(file_gone_between, {("missing", 201)}, id="a file between"),
@@ -234,6 +318,10 @@ def cosigned_by_strangers(log):
         pytest.param(file_behind_the_end, {("extra", SIZE + 1)}, id="a file behind the end"),
         pytest.param(events_swapped, {("missing", 20), ("extra", 20)}, id="events swapped"),
         pytest.param(line_is_no_event, {("event", 401)}, id="a line that is no event"),
+        pytest.param(line_between_is_no_event, {("event", 207)}, id="such a line between others"),
+        pytest.param(
+            event_behind_an_empty_line, {("event", SIZE)}, id="an event behind an empty line"
+        ),
         pytest.param(
             cosigned_by_a_wrong_key, {("checkpoint", SIZE)}, id="cosignature by a wrong key"
         ),
@@ -346,6 +434,8 @@ def test_a_header_that_makes_no_sense_is_found(log, lienthong):
     senseless = [
         {"recorded_at": 7},
         {"recorded_at": "yesterday"},
+        {"recorded_at": "2026-W05-1T02:00:00.000000+00:00"},
+        {"recorded_at": "2026-06-01T02:99:99.000000+00:00"},
         {"number": "1"},
         {"events": "copy.opened/1"},
         {"events": ["copy.opened/one"]},
@@ -362,9 +452,23 @@ def test_a_header_that_makes_no_sense_is_found(log, lienthong):
     exit_, report = check(log, lienthong)
     assert exit_ == 1
     entries = {position for kind, position in found(report) if kind == "entry"}
-    assert entries == {*range(202, 208), 301}
+    assert entries == {*range(202, 210), 301}
     done = lienthong("replay", log.folder, "--since", 202)
     assert (done.exit, "position 202" in done.error) == (1, True)
+
+
+def test_an_erasure_under_another_name_is_found(log, lienthong):
+    """The header says that something else happened, and so does the export."""
+    body = b'[{"type":"subject.erased","reason":"demo"}]'
+    log.add("subject-demo", *decided(log))
+    covered = b64url(sha256(body).digest())
+    last = rewritten(log.commits[-1], body_hash=covered)
+    log.commits[-1] = Commit(last.stream, last.number, last.header, body)
+    sealed_again(log)
+    log.rewrite([*log.lines(501)[:-1], log.lines(501)[-1] | {"type": "document.sent"}], 501)
+    exit_, report = check(log, lienthong)
+    assert (exit_, found(report)) == (1, {("event", SIZE + 1)})
+    assert "subject.erased" in report["findings"][0]["detail"]
 
 
 def test_two_checkpoints_of_one_size_are_found(log, lienthong, tmp_path):
@@ -420,6 +524,72 @@ def test_a_time_still_to_come_is_found(log, lienthong):
 def test_a_checkpoint_seen_before_the_one_it_extends_is_found(log, lienthong):
     log.seal(at=STARTED)
     assert ("time-stamp", SIZE) in found(check(log, lienthong)[1])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        pytest.param({0: 0, 1: 0}, {1: 0, 2: 0}, set(), id="one clock for all"),
+        pytest.param({1: 0, 2: 0}, {0: -5, 1: 1}, set(), id="clocks some seconds apart"),
+        pytest.param(
+            {1: 0, 2: 0},
+            {0: -600, 1: 1},
+            {("time-stamp", SIZE + 1), ("post-dated", SIZE + 1)},
+            id="minutes apart",
+        ),
+        pytest.param(
+            {0: 0, 1: 0}, {0: -1, 2: 0}, {("time-stamp", SIZE + 1)}, id="a clock set back"
+        ),
+    ],
+)
+def test_witnesses_clocks_may_differ(log, lienthong, first, second, expected):
+    """Seconds before or after the true time, by witness; not all of them always answer."""
+    cosigned(log, first)
+    log.tell(1)
+    sealed_again(log)
+    log.clock.now -= timedelta(seconds=1)
+    cosigned(log, second)
+    exit_, report = check(log, lienthong)
+    assert (exit_, found(report)) == (1 if expected else 0, expected)
+
+
+def cosigned(log, seconds):
+    """The newest checkpoint as these witnesses saw it, each by their own clock."""
+    text = Note.parse((log.folder / "checkpoint").read_bytes()).text
+    now = int(log.clock.now.timestamp())
+    note = sign(text, log.signer).with_signatures(
+        cosign(text, WITNESSES[n], now + off) for n, off in seconds.items()
+    )
+    for name in ("checkpoint", f"checkpoints/{text.split()[1]}"):
+        log.write(name, str(note).encode())
+
+
+def test_the_time_of_a_kept_checkpoint_counts(log, lienthong, tmp_path):
+    """Whoever withholds the other checkpoints cannot back-date behind the one that was kept."""
+    kept, seen = tmp_path / "kept", log.clock.now
+    kept.write_bytes((log.folder / "checkpoint").read_bytes())
+    log.clock.now = STARTED - timedelta(days=30)
+    log.add("document-late", *decided(log))
+    for old in (log.folder / "checkpoints").glob("*"):
+        old.unlink()
+    log.seal(at=seen + timedelta(days=90))
+    exit_, report = check(log, lienthong)
+    assert (exit_, "back-dating was not looked for" in report["notes"][0]) == (0, True)
+    exit_, report = check(log, lienthong, "--from", kept)
+    assert (exit_, report["notes"]) == (1, [])
+    assert found(report) == {("back-dated", SIZE + 1)}
+
+
+def test_the_time_of_a_kept_checkpoint_counts_beside_a_later_one(log, lienthong, tmp_path):
+    """Witnesses sign the same one again; that it was seen before stays true."""
+    kept, seen = tmp_path / "kept", log.clock.now
+    log.clock.now += timedelta(hours=1)
+    log.add("document-early", *decided(log))
+    checkpoint = log.seal(at=seen)
+    kept.write_bytes((log.folder / "checkpoint").read_bytes())
+    log.publish(checkpoint, at=seen + timedelta(hours=2))
+    assert check(log, lienthong)[0] == 0
+    assert found(check(log, lienthong, "--from", kept)[1]) == {("post-dated", SIZE + 1)}
 
 
 def decided(log):
@@ -551,3 +721,6 @@ def test_time_stamps_are_checked_by_the_authoritys_certificate(log, lienthong, s
     assert found(lienthong(*verified).data[0]) == {("time-stamp", OLD)}
     # Nobody's stamps without a certificate: they are not looked at.
     assert lienthong("verify", log.folder, "--json").data[0]["stamped"] == 0
+    for stamp in (log.folder / "timestamps").glob("*"):
+        stamp.unlink()
+    assert any("that --tsa could check" in note for note in lienthong(*verified).data[0]["notes"])
