@@ -5,10 +5,11 @@ SHELL := /bin/bash
 	rules unit domains beside emulator journeys
 
 PY := .venv/bin/python
-# A domain's table has its file's name; of a copy, reception and failed delivery have their own.
+# A domain's table has its file's name; of a copy, reception, failed delivery and resending have
+# their own.
 DOMAINS := $(wildcard chalicelib/contexts/*/domain/*.py)
 TABLES := $(wildcard $(subst /domain/,/test_,$(DOMAINS:chalicelib/%=tests/%))) \
-	tests/contexts/documents/test_reception.py tests/contexts/documents/test_undelivered.py
+	$(addprefix tests/contexts/documents/test_,reception.py undelivered.py resending.py)
 FLAGS := $(if $(PORT),--port $(PORT)) $(if $(EDXML),--edxml "$(EDXML)") $(if $(SCENARIO),--scenario "$(SCENARIO)")
 
 help: ## Say what there is

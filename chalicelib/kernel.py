@@ -57,6 +57,11 @@ class Origin(Value):
     expected: int | None = None
 
 
+def same_person(one: str, other: str) -> bool:
+    """Whether two actors (`role:subject`) are one human, whatever role each acts in."""
+    return one.partition(":")[2] == other.partition(":")[2]
+
+
 class Command(Value):
     """A wish. Its `origin` brings the time, the actor and the ids a pure decider may not make."""
 

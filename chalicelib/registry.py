@@ -39,7 +39,15 @@ from chalicelib.contexts.documents.projections import (
     who_takes_part,
 )
 from chalicelib.contexts.documents.register import Register
-from chalicelib.contexts.dossiers import components, desk, procedures, public, questions, sync
+from chalicelib.contexts.dossiers import (
+    components,
+    consulting,
+    desk,
+    procedures,
+    public,
+    questions,
+    sync,
+)
 from chalicelib.contexts.dossiers import letters as dossier_letters
 from chalicelib.contexts.dossiers import messages as portal
 from chalicelib.contexts.dossiers import reactions as following
@@ -84,6 +92,7 @@ from chalicelib.contexts.payments.projections import (
     what_did_a_provider_take,
     what_does_the_ledger_hold,
     what_moved_on_a_day,
+    when_did_a_providers_day_move,
     which_payments_are_asked_of_me,
     which_payments_await_an_agency,
     which_payments_expire,
@@ -166,6 +175,7 @@ PROJECTIONS: list[Projection[Any]] = [
     which_tax_enquiries_wait.answer,
     which_providers_are_there.answer,
     what_did_a_provider_take.answer,
+    when_did_a_providers_day_move.answer,
     how_did_a_day_settle.answer,
     what_does_the_ledger_hold.answer,
     what_moved_on_a_day.answer,
@@ -202,8 +212,9 @@ EVENTS: frozenset[str] = frozenset(
 
 @wraps(following.react)
 def _follow_dossiers(event: following.EVENTS, origin: Origin) -> Iterable[Follow]:
-    """What follows in dossiers, under this deployment's calendar and limits."""
-    return following.react(event, origin, **terms())
+    """What follows in dossiers, under this deployment's calendar and limits, by the register."""
+    for decider, id_, command in following.react(event, origin, **terms()):
+        yield decider, id_, consulting.for_predecessors(command, event.at)
 
 
 @wraps(following.fall_due)

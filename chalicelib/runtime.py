@@ -7,6 +7,7 @@ own (`AWS_ENDPOINT_URL`) is boto3's business.
 import hmac
 import json
 import os
+import re
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -210,6 +211,12 @@ def subject(kind: str, *about: str) -> str:
     """The opaque name of a person: the same for the same particulars, meaning nothing elsewhere."""
     text = "\n".join((kind, *about)).encode()
     return f"{kind}:{b64url(hmac.digest(service_keys().key(_SUBJECT_KEY), text, 'sha256'))[:22]}"
+
+
+def person_numbered(kind: str, number: str) -> str:
+    """The name of the applicant of a kind with this number, however it is written; "" for none."""
+    bare = re.sub(r"[\s.\-]", "", number).upper()
+    return subject("person", kind, bare) if bare else ""
 
 
 def signing_seed() -> bytes:

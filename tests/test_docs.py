@@ -47,6 +47,7 @@ from chalicelib.contexts.operations import inbox
 from chalicelib.contexts.payments import books, ledger, providers, providers_routes
 from chalicelib.contexts.payments.domain import events
 from chalicelib.contexts.payments.domain.events import ProviderTerms
+from chalicelib.contexts.payments.domain.settlement import MAX_NOTED
 from chalicelib.contexts.payments.projections import do_the_books_agree
 from chalicelib.contexts.payments.reconciliation import comparing
 from chalicelib.contexts.payments.reconciliation.matching import Reading
@@ -370,6 +371,7 @@ def test_what_the_agencies_are_told_of_delivery_is_so():
 def test_what_the_accountants_are_told_is_so():
     text = (ROOT / "docs" / "reconciliation.md").read_text()
     assert f"Over {comparing.MAX_DISCREPANCIES:,} differences" in text
+    assert f"find over {MAX_NOTED:,} differences" in text
     assert f"at most {books.MAX_REPLAYED:,} commits" in text
     assert timedelta(minutes=10) == books.PATIENCE
     [example] = blocks(text, "csv")

@@ -21,7 +21,7 @@ from chalicelib.delivery.signatures import Unauthenticated, sign_ed25519, sign_h
 from chalicelib.eventstore.store import Commit, EventStore
 from chalicelib.kernel import Value
 
-RETRY_BASE_S, RETRY_CAP_S = 4, 3_600
+RETRY_LEAST_S, RETRY_BASE_S, RETRY_CAP_S = 0.1, 4, 3_600
 """Full jitter: the n-th wait is anything up to base * 2^(n-1) seconds, and never above the cap."""
 ASKED_CAP_S = 86_400
 """The longest pause that a receiver can ask for."""
@@ -51,8 +51,8 @@ class Letter(Value):
 class SignedReceipt(Value):
     """A receiver's signed word that it has a message: evidence, never required.
 
-    The signature is over `{id}.{timestamp}.{body}`. `verified`: made lately, with a key that the
-    agency has registered, about this very message. Only then is `body` kept (base64), at most
+    The signature is over `{id}.{timestamp}.{body}`. `verified`: made lately, with a key of the
+    agency's that was good then, about this very message. Only then is `body` kept (base64), at most
     `RECEIPT_BYTES` of it, so that anybody can check it again.
     """
 
@@ -215,7 +215,8 @@ class Deliverer:
             LeaseLost: see `Parking.park`.
         """
         aside = self.parking.of(cursor.lane, message.case) if cursor.parked else []
-        if not aside:
+        # After a rewind what comes before it comes by again: that waits for nothing.
+        if not aside or message.sequence < aside[0].sequence:
             return None
         # After a rewind a parked message comes by again: it stands where it belongs.
         if message.sequence in {parked.sequence for parked in aside}:
@@ -320,7 +321,7 @@ class Deliverer:
         if address is None or answer.signed is None or not answer.delivered:
             return None
         headers, body = answer.signed
-        keys = [b64decode(key) for key in address.public_keys]
+        keys = [b64decode(key) for key in address.keys_at(now)]
         secrets = [self.open_secret(address)] if address.secret else []
         verified = headers["webhook-id"] == message.id and len(body) <= RECEIPT_BYTES
         try:
@@ -366,7 +367,7 @@ def wait(failures: int, answer: Answer, now: datetime) -> timedelta:
     its oldest message rings an alarm. One who does not let us in is tried every half to whole hour.
     """
     most = min(RETRY_CAP_S, RETRY_BASE_S * 2 ** min(failures - 1, 20))
-    least = 0
+    least = RETRY_LEAST_S
     if answer.verdict is Verdict.SLOWLY:
         least, most = RETRY_CAP_S // 2, RETRY_CAP_S
     jitter = random.uniform(least, most)  # noqa: S311 -- spreading load, not a secret.

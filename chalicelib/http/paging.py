@@ -77,12 +77,12 @@ def page_of(
     question: Projection[Any],
     asked: PageRequest,
     *,
-    by: str,
+    by: str | list[str],
     keep: Callable[[dict[str, Any]], bool] | None = None,
     newest_first: bool = False,
     show: Callable[[dict[str, Any]], dict[str, Any]] = lambda item: item,
 ) -> Answer[Page[Any]]:
-    """The page that was asked for of the rows in group `by`: those to `keep`, as `show` has them.
+    """The page that was asked for of the rows in groups `by`: those to `keep`, as `show` has them.
 
     Raises:
         InvalidCursor, InvalidSeen: see `Views.page`.

@@ -141,7 +141,6 @@ class Reading(NamedTuple):
     path: str
     query: str
     purpose: str
-    correlation: str
 
 
 class RoleNotAllowed(Forbidden):
@@ -489,7 +488,6 @@ class Resource:
                 path=request.path.format(**request.uri_params or {}),
                 query="&".join(f"{name}={value}" for name, value in sorted(self.query().items())),
                 purpose=self._purpose(),
-                correlation=self._given_correlation() or "",
             )
         )
 

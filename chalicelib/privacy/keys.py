@@ -51,9 +51,8 @@ class KeyRing:
         Raises:
             Erased: there is none (any more) and `create` is false.
         """
-        cached = self._plain.get(subject)
-        if cached and self.clock() - cached[0] < CACHE_S:
-            return cached[1]
+        if self.remembers(subject):
+            return self._plain[subject][1]
         item = self._item(subject)
         plain = self._unwrap(subject, item) if "wrapped" in item else None
         if plain is None and create:
@@ -65,6 +64,15 @@ class KeyRing:
         self._plain = {s: k for s, k in self._plain.items() if now - k[0] < CACHE_S}
         self._plain[subject] = (now, plain, "erased_at" in item)
         return plain
+
+    def remembers(self, subject: str) -> bool:
+        """Whether the subject's key would come from memory: it may have been destroyed since."""
+        cached = self._plain.get(subject)
+        return cached is not None and self.clock() - cached[0] < CACHE_S
+
+    def unlearn(self, subject: str) -> None:
+        """Ask the table for the subject's key the next time."""
+        self._plain.pop(subject, None)
 
     def renewed(self, subject: str) -> bool:
         """Whether the key just used was made after the subject had been forgotten."""
@@ -236,10 +244,15 @@ class Vault:
 
     def open_bytes(self, subject: str, where: str, sealed: bytes) -> bytes:
         """As `open`, for whole files."""
+        remembered = self.keys.remembers(subject)
         key = AESGCM(self.keys.key(subject, create=False))
         try:
             plain = key.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], where.encode())
         except InvalidTag:
+            if remembered:
+                # Forgotten and back within minutes: what is new was sealed under another key.
+                self.keys.unlearn(subject)
+                return self.open_bytes(subject, where, sealed)
             # Whoever came back after having been forgotten has another key than before.
             if self.keys.renewed(subject):
                 raise Erased(subject) from None

@@ -5,10 +5,12 @@ and moves a pointer when it has caught up; the old one is fed for a day more, so
 page cursor stays good.
 """
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from itertools import islice
 from time import monotonic, sleep, time
 from typing import Any, NamedTuple
 
@@ -73,6 +75,46 @@ class Listing(NamedTuple):
     next: str | None
     as_of: int
     stale: bool
+
+
+class _Place(NamedTuple):
+    """Where a page of a list ended: at this row, in the order of its group."""
+
+    key: str
+    sort: str
+    group: str
+
+
+class _Rows:
+    """Stored rows of several groups in one order; of equal ones those of the first group first."""
+
+    def __init__(self, groups: list[Any], *, newest_first: bool) -> None:
+        self._groups = groups
+        self._first = max if newest_first else min
+        self._heads = [next(group, None) for group in groups]
+        self._at: int | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        if self._at is not None:
+            self._heads[self._at] = next(self._groups[self._at], None)
+        there = [(n, head) for n, head in enumerate(self._heads) if head is not None]
+        if not there:
+            raise StopIteration
+        self._at, row = self._first(there, key=lambda head: head[1].sort)
+        return row
+
+    @property
+    def more(self) -> bool:
+        """Whether there may be rows behind the last one."""
+        if self._at is None:
+            return False
+        others = (head for n, head in enumerate(self._heads) if n != self._at)
+        return bool(self._groups[self._at].last_evaluated_key) or any(
+            head is not None for head in others
+        )
 
 
 class Generations(NamedTuple):
@@ -349,7 +391,7 @@ class Views:
         self,
         projection: Projection[Any],
         *,
-        by: str,
+        by: str | list[str],
         limit: int,
         cursor: str | None = None,
         seen: str | None = None,
@@ -358,6 +400,7 @@ class Views:
     ) -> Listing:
         """A page of the rows grouped under `by`, those that `keep` accepts.
 
+        Those of several groups are in one order; where it does not tell them apart, group by group.
         Waits up to `WAIT_S` until the view holds version `seen`.
 
         Raises:
@@ -365,17 +408,24 @@ class Views:
         """
         item = self.checkpoints.item()
         generations = self.generations(projection, item)
-        view, start = self._cursor(projection, generations, by, cursor)
+        groups = [by] if isinstance(by, str) else sorted(by)
+        view, start = self._cursor(projection, generations, groups, cursor)
         as_of, stale = self._await(view, seen, positions(item).get(view, 0))
         items: list[dict[str, Any]] = []
-        answer = self.model.index.query(
-            f"{view}#{by}",
-            scan_index_forward=not newest_first,
-            last_evaluated_key=start,
-            page_size=min(200, max(limit, 20)),
-            limit=EXAMINED,
+        rows = _Rows(
+            [
+                self.model.index.query(
+                    f"{view}#{group}",
+                    **self._behind(view, group, start, newest_first=newest_first),
+                    scan_index_forward=not newest_first,
+                    page_size=min(200, max(limit, 20)),
+                    limit=EXAMINED,
+                )
+                for group in groups
+            ],
+            newest_first=newest_first,
         )
-        for found in answer:
+        for found in islice(rows, EXAMINED):
             row = {
                 "id": _address(found.key)[1],
                 **from_json(found.data),
@@ -387,26 +437,49 @@ class Views:
             if len(items) == limit:
                 break
         # Behind the last row of everything there is one empty look more, never a missing row.
-        behind = answer.last_evaluated_key
-        return Listing(items, _cursor_text(view, behind) if behind else None, as_of, stale)
+        next_ = _cursor_text(found, several=len(groups) > 1) if rows.more else None
+        return Listing(items, next_, as_of, stale)
+
+    def _behind(
+        self, view: str, group: str, start: _Place | None, *, newest_first: bool
+    ) -> dict[str, Any]:
+        """How to ask for the rows of a group that come after a row, be it of another group."""
+        if start is None:
+            return {}
+        if group != start.group:
+            # Of its equals those of later groups are still to come, those of earlier ones are not.
+            order = (operator.lt, operator.le) if newest_first else (operator.gt, operator.ge)
+            compare = order[group > start.group]
+            return {"range_key_condition": compare(self.model.sort, start.sort)}
+        key = {"key": f"{view}#{start.key}", "by": f"{view}#{group}", "sort": start.sort}
+        return {"last_evaluated_key": {name: {"S": value} for name, value in key.items()}}
 
     def _cursor(
-        self, projection: Projection[Any], generations: Generations, by: str, cursor: str | None
-    ) -> tuple[str, Any]:
+        self,
+        projection: Projection[Any],
+        generations: Generations,
+        groups: list[str],
+        cursor: str | None,
+    ) -> tuple[str, _Place | None]:
         if cursor is None:
             return f"{projection.name}~{generations.live}", None
         try:
-            view, key, sort = from_json(from_b64url(cursor))
+            view, key, sort, *group = from_json(from_b64url(cursor))
         except (ValueError, TypeError):
             raise InvalidCursor(field="cursor") from None
         fed = view in [f"{projection.name}~{generation}" for generation in generations.fed]
         # DynamoDB refuses a start outside the list, or one whose parts are empty or too long.
-        if not fed or not all(
-            isinstance(t, str) and 0 < len(t.encode()) <= _KEY for t in (key, sort)
+        if (
+            not fed
+            or group[1:]
+            or not all(
+                isinstance(t, str) and 0 < len(t.encode()) <= _KEY for t in (key, sort, *group)
+            )
         ):
             raise InvalidCursor(field="cursor")
-        start = {"key": f"{view}#{key}", "by": f"{view}#{by}", "sort": sort}
-        return view, {name: {"S": value} for name, value in start.items()}
+        # One that names no group was made for one; of several now none of its equals is left out.
+        [own] = group or (groups if len(groups) == 1 else [""])
+        return view, _Place(key, sort, own)
 
     def _await(self, view: str, seen: str | None, as_of: int) -> tuple[int, bool]:
         """How far the view is, and whether it still lacks what the caller has seen."""
@@ -440,8 +513,10 @@ def _address(key: str) -> tuple[str, str]:
     return view, own
 
 
-def _cursor_text(view: str, behind: Any) -> str:
-    return b64url(to_json([view, _address(behind["key"]["S"])[1], behind["sort"]["S"]]))
+def _cursor_text(behind: Any, *, several: bool) -> str:
+    view, key = _address(behind.key)
+    group = [_address(behind.by)[1]] if several else []
+    return b64url(to_json([view, key, behind.sort, *group]))
 
 
 def _text(value: Any) -> str:

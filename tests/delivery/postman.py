@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from ballot import BallotEvent, VoteCast
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from chalicelib.delivery.address import Address
+from chalicelib.delivery.address import Address, Window
 from chalicelib.delivery.deliver import Deliverer, Letter, NotComposed
 from chalicelib.delivery.outbox import Notice, Routing
 from chalicelib.delivery.parking import Abandonment, Parking
@@ -36,6 +36,7 @@ class Post:
         self.signature = "v1a"
         self.known = True
         self.locks = ()
+        self.window = Window()
         self.pulls = False
         self.deliverer = Deliverer(
             outbox=axis.outbox,
@@ -69,6 +70,7 @@ class Post:
             public_keys=(b64encode(PUBLIC).decode(),),
             signature=self.signature,
             locks=self.locks,
+            windows={"system-1": {b64encode(PUBLIC).decode(): self.window}},
         )
 
     @staticmethod

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shelves import DYNAMODB
 
+from chalicelib.delivery.address import Window
 from chalicelib.delivery.deliver import RECEIPT_BYTES, RETRY_BASE_S, RETRY_CAP_S, wait
 from chalicelib.delivery.lanes import LEASE_S, Pause
 from chalicelib.delivery.send import Answer
@@ -352,6 +353,25 @@ def test_a_signed_answer_is_kept_as_evidence(post, how, verified):
         "webhook-signature": kept.signature,
     }
     verify(headers, b64decode(kept.body), [PUBLIC], [], post.now)
+
+
+@pytest.mark.parametrize(
+    ("window", "verified"),
+    [
+        pytest.param({"not_before": NOW}, True, id="good since now"),
+        pytest.param({"not_before": NOW + timedelta(seconds=1)}, False, id="not good yet"),
+        pytest.param({"not_after": NOW + timedelta(seconds=1)}, True, id="good for a second"),
+        pytest.param({"not_after": NOW}, False, id="retired"),
+    ],
+)
+def test_a_receipt_is_verified_by_a_key_that_is_good_now_only(post, window, verified):
+    post.window = Window(**window)
+    post.send("ballot-1")
+    post.agency.answer = receipt(post)
+    post.serve()
+    (attempt,) = post.axis.attempts.of(post.ids()[0])
+    assert attempt.receipt.verified == verified
+    assert post.lane().served == 1
 
 
 @pytest.mark.parametrize("left_out", ["webhook-id", "webhook-timestamp", "webhook-signature"])

@@ -107,6 +107,22 @@ def test_a_parked_case_is_left_out_in_order(post, inbox):
 
 
 @both
+def test_after_a_rewind_what_is_shown_is_what_is_acknowledged(post, inbox):
+    post.pulls = False
+    post.send("ballot-1", "ballot-2", "ballot-1")
+    post.agency.answer = refusing(3)
+    post.serve()
+    post.pulls = True
+    post.axis.dynamodb.update_item(**post.axis.lanes.rewinding(LANE, 3, 0))
+    assert shown(inbox) == [1, 2]
+    assert acknowledge(post, inbox, 2) == (2, True)
+    assert seen(post)[2:] == ["ballot-1@1", "ballot-2@1"]
+    assert post.axis.attempts.of(post.ids()[0])[-1].reason == PULLED
+    aside = [(p.sequence, p.reason) for p in post.parking.of(LANE, "ballot-1")]
+    assert aside == [(3, "422 type-unknown")]
+
+
+@both
 def test_a_released_case_comes_first_and_alone(post, inbox):
     parked_before(post)
     post.parking.release(LANE, "ballot-1")

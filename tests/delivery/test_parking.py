@@ -109,6 +109,37 @@ def test_what_is_refused_again_stays_and_what_comes_meanwhile_queues_behind(post
     assert post.parked[-1] == (post.ids()[1], "400")
 
 
+@both
+def test_after_a_rewind_what_comes_before_the_parked_message_is_posted_again(post):
+    post.send("ballot-1", "ballot-2", "ballot-1", "ballot-1")
+    post.agency.answer = refusing(3)
+    post.serve()
+    post.axis.dynamodb.update_item(**post.axis.lanes.rewinding(LANE, 4, 0))
+    before = len(post.got())
+    post.serve("b")
+    one, two, *_ = post.ids()
+    assert post.got()[before:] == [one, two]
+    aside = [(p.sequence, p.reason) for p in post.parking.of(LANE, "ballot-1")]
+    assert aside == [(3, "422 type-unknown"), (4, BEHIND)]
+    assert (post.lane().served, post.lane().parked) == (4, 2)
+
+
+def test_after_a_rewind_it_may_be_refused_in_its_turn(post):
+    post.send("ballot-1", "ballot-1")
+    post.agency.answer = refusing(2)
+    post.serve()
+    post.axis.dynamodb.update_item(**post.axis.lanes.rewinding(LANE, 2, 0))
+    post.agency.answer = refusing(1, 2)
+    post.serve("b")
+    aside = [(p.sequence, p.reason) for p in post.parking.of(LANE, "ballot-1")]
+    assert aside == [(1, "422 type-unknown"), (2, "422 type-unknown")]
+    post.agency.answer = refusing()
+    post.parking.release(LANE, "ballot-1")
+    post.serve("c")
+    assert post.got()[-2:] == post.ids()
+    assert post.lane().parked == 0
+
+
 def test_a_release_waits_for_a_receiver_that_is_down(post):
     post.send("ballot-1", "ballot-1")
     post.agency.answer = refusing(1)

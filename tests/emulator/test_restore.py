@@ -94,6 +94,14 @@ def test_the_page_has_every_step_once_and_in_order():
     assert [words[3] for words in COMMANDS] == ["backup", "plan", "tables", "verify", "resume"]
 
 
+def deafen(journey):
+    """Nobody is told of new commits any more."""
+    mappings, which = journey.client("lambda"), {"UUID": journey.name("EventsMapping")}
+    mappings.update_event_source_mapping(**which, Enabled=False)
+    state = lambda: mappings.get_event_source_mapping(**which)["State"]  # noqa: E731
+    until("it to be deaf", lambda: state() == "Disabled")
+
+
 def test_tables_that_were_lost_are_restored_and_delivery_goes_on(journey):
     sender, receiver = journey.join(), journey.join()
     first = id_of(journey.send(sender, [receiver]))
@@ -107,13 +115,7 @@ def test_tables_that_were_lost_are_restored_and_delivery_goes_on(journey):
     restore = Restore(journey.client, journey.stack.outputs())
     numbered = len(journey.settled(delivered=False))
     until("everything to be sealed", lambda: restore.verify().published == numbered)
-    deaf = {"UUID": journey.name("EventsMapping"), "Enabled": False}
-    mappings = journey.client("lambda")
-    mappings.update_event_source_mapping(**deaf)
-    until(
-        "it to be deaf",
-        lambda: mappings.get_event_source_mapping(UUID=deaf["UUID"])["State"] == "Disabled",
-    )
+    deafen(journey)
     third = id_of(journey.send(sender, [receiver]))
     before, proven = kept(journey), operate(journey, "verify")
     assert f"{numbered} commits; checkpoint {numbered} holds" in proven[0]

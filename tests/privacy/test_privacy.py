@@ -143,6 +143,9 @@ def test_no_changed_bit_goes_unnoticed(data, at, bit):
         def key(self, _subject, *, create=True):
             return bytes(32)
 
+        def remembers(self, _subject):
+            return False
+
         def renewed(self, _subject):
             return False
 
@@ -172,6 +175,23 @@ def test_a_key_made_after_forgetting_opens_nothing_from_before(world, applied):
         assert process.open("person-1", "dossier-9@1", new) == b"new"
         with pytest.raises(Erased):
             applied.name.open(process.open)
+
+
+def test_a_process_that_remembers_the_old_key_reads_what_is_new(world, applied):
+    warm = Vault(world.process())
+    assert applied.name.open(warm.open) == NAME
+    world.erase("person-1")
+    new = Vault(world.process()).seal("person-1", "dossier-9@1", b"new")
+    assert warm.open("person-1", "dossier-9@1", new) == b"new"
+    with pytest.raises(Erased):
+        applied.name.open(warm.open)
+
+
+def test_what_was_altered_is_seen_to_be_also_by_who_remembers_the_key(world, applied):
+    warm = Vault(world.process())
+    assert applied.name.open(warm.open) == NAME
+    with pytest.raises(InvalidTag):
+        warm.open("person-1", "dossier-2@1", applied.name.sealed)
 
 
 def test_plain_keys_live_five_minutes_at_most(world):

@@ -73,11 +73,16 @@ GIVE_BACK = {"revocation", "removal"}
 
 @dataclass
 class Table:
-    """One copy: its status, 00 before the first; who waits for it; whether an edition waits."""
+    """One copy: its status, 00 before the first; who waits for it; whether an edition waits.
+
+    It is `lost` if the document was given up on its way; `again` are the editions sent again.
+    """
 
     status: str = "00"
     back: str = ""
     edition: bool = False
+    lost: bool = False
+    again: list[int] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
     orders: list[str] = field(default_factory=list)
     editions: list[int] = field(default_factory=list)
@@ -111,6 +116,10 @@ class Table:
                 rises = self.status in RISING and RISING.index(code) > RISING.index(self.status)
                 return rises and not self.back
 
+    def allows_again(self) -> bool:
+        """Whether the document may be sent again now."""
+        return self.status == "02" or (self.status == "00" and self.lost and not self.back)
+
     def follow(self, event: dict) -> None:
         """One more event, which the table must allow."""
         if event["type"] == "copy.change_ordered":
@@ -121,6 +130,15 @@ class Table:
             else:
                 self.edition = True
                 self.editions.append(event["edition"])
+            return
+        if event["type"] == "copy.resent":
+            must(self.allows_again(), "only what was not taken is sent again")
+            self.status, self.lost = "00", False
+            self.again.append(event["edition"])
+            return
+        if event["type"] == "copy.delivery_refused":
+            given_up = (event["undelivered"], event["reason"]) == ("document", "abandoned")
+            self.lost = self.lost or given_up
             return
         if event["type"] not in CODES:
             return
@@ -145,7 +163,7 @@ class Table:
 
 def said(table: Table | None) -> int:
     """How much was said of a copy."""
-    return len(table.told) + len(table.orders) if table else 0
+    return len(table.told) + len(table.orders) + len(table.again) if table else 0
 
 
 @dataclass
@@ -222,6 +240,7 @@ _ACTIONS = [
     action("amend", doc=_doc),
     action("revoke", doc=_doc, some=st.integers(0, 2)),
     action("recall", doc=_doc, who=_who),
+    *[action("resend", doc=_doc, who=_who)] * 2,
     *[_report] * 5,
     action("meddle", doc=_doc, by=_who, to=_who),
     *[action("change_mood", who=_who, mood=_mood)] * 3,
@@ -337,6 +356,18 @@ class Everybody(RuleBasedStateMachine):
 
     def recall(self, doc, who):
         self._report(doc, sorted(doc.ever)[who % len(doc.ever)], doc.sender, "13")
+
+    def resend(self, doc, who):
+        receiver = sorted(doc.ever)[who % len(doc.ever)]
+        before = Table.of(doc.id, receiver)
+        wanted = receiver in doc.present - doc.revoked
+        granted = before is not None and wanted and before.allows_again()
+        path = f"/documents/{doc.id}/copies/{receiver}/resending"
+        answer = self.world.try_("system", doc.sender.code, "PUT", path)
+        after = Table.of(doc.id, receiver)
+        must((said(after) > said(before)) == granted, "the table decides what is sent again")
+        must(not granted or after.again[-1] == len(doc.subjects), "the present edition is sent")
+        self.did("resend", answer)
 
     # What receivers do.
 
@@ -516,11 +547,12 @@ class Everybody(RuleBasedStateMachine):
     def _agree(self, doc, code, table, books):
         receiver, sender = books[code], books[doc.sender.code]
         if (code, doc.id) not in self.waived:
-            must(receiver.documents[doc.id] == 1, "a receiver gets the document, once")
+            sent = 1 + len(table.again)
+            must(receiver.documents[doc.id] == sent, "a receiver gets what is sent, once")
             must(receiver.orders.get(doc.id, []) == table.orders, "a receiver hears every order")
             edition, subject = receiver.editions[doc.id]
             must(subject == doc.subjects[edition - 1], "an edition's words are its sender's")
-            last = not table.editions or edition == table.editions[-1]
+            last = edition == max((*table.editions, *table.again), default=edition)
             must(last, "a receiver has the last edition")
         if (doc.sender.code, doc.id) not in self.waived:
             heard = sender.told.get((doc.id, code), [])

@@ -1,10 +1,14 @@
 """The agencies on a day: what they are called, and who took their place.
 
 Read from the agencies' own streams: who asks about one or two of them is never told of yesterday's
-register. Beside the events this is what other contexts may import, as all must answer alike.
+register. Whose place an agency took, and who many of them are, only a view can say at once; it
+follows by a moment. Beside the events this is what other contexts may import, as all must answer
+alike.
 """
 
+from collections.abc import Iterable
 from datetime import date, datetime
+from itertools import islice
 from typing import Any
 
 from chalicelib import runtime
@@ -16,10 +20,14 @@ from chalicelib.contexts.agencies.domain.events import (
     AgencyRenamed,
     AgencyValidityCorrected,
 )
+from chalicelib.contexts.agencies.projections import which_agencies_did_it_succeed
 from chalicelib.kernel import Value
 from chalicelib.projector.projection import event_types
 from chalicelib.succession import heir_of
 from chalicelib.working_time import HANOI
+
+MAX_PREDECESSORS = 50
+"""Agencies whose place one took, as many as are looked for."""
 
 
 class Agency(Value):
@@ -56,6 +64,32 @@ class Register:
             return True
         heir = self.heir(code)
         return heir is not None and heir.code == own
+
+    def predecessors(self, code: str) -> list[str]:
+        """Those whose place the agency took, one after the other too: the nearest, 50 at most."""
+        found, views = [code], runtime.views()
+        for each in found:  # It grows while it is walked.
+            rows = views.every(which_agencies_did_it_succeed.answer, each)
+            for row in islice(rows, MAX_PREDECESSORS):
+                if row.valid_to and row.valid_to < self.on and row.code not in found:
+                    found.append(row.code)
+            if len(found) > MAX_PREDECESSORS:
+                break
+        others = found[1 : MAX_PREDECESSORS + 1]
+        # Whose own place was taken answers for nobody else.
+        return others if others and self.acts_for(code, others[0]) else []
+
+    def fetch(self, codes: Iterable[str]) -> None:
+        """Look many agencies up at once, with who took their places."""
+        views, wanted = runtime.views(), {*codes} - self._found.keys()
+        while wanted:
+            streams = [f"agency-{code}" for code in sorted(wanted)]
+            rows = views.rows(which_agencies_did_it_succeed.answer, streams).values()
+            for row in rows:
+                self._found[row.code] = Agency(
+                    **row.model_dump(include={"code", "name", "valid_to", "successor"})
+                )
+            wanted = {row.successor for row in rows if row.successor} - self._found.keys()
 
     def _find(self, code: str) -> Agency | None:
         if code not in self._found:

@@ -93,7 +93,8 @@ def _wish(reading: Reading, subject: str) -> NoteRead:
         actor=reading.caller.actor,
         method="jwt",
         assurance=reading.caller.assurance,
-        correlation=reading.correlation or command_id,
+        # Not the caller's: headers are public, and theirs may stand in the dossier's as well.
+        correlation=command_id,
         at=runtime.now(),
     )
     return NoteRead(

@@ -28,7 +28,7 @@ from chalicelib.privacy.personal import Erased
 
 routes = Resource(__name__)
 
-_SUBJECT = re.compile(r"person:[A-Za-z0-9_-]{22}")
+_SUBJECT = re.compile(r"(person|staff):[A-Za-z0-9_-]{22}")
 _MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])")
 Words = Annotated[str, Field(min_length=1, max_length=500)]
 
@@ -211,7 +211,7 @@ def _named(asked: RequestedFor) -> str:
     if asked.account:
         return runtime.subject("person", asked.account)
     if asked.identity_number:
-        return runtime.subject("person", asked.applicant_kind, asked.identity_number)
+        return runtime.person_numbered(asked.applicant_kind, asked.identity_number)
     return asked.subject or ""
 
 

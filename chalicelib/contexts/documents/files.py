@@ -79,14 +79,16 @@ def adopt(agency: str, attachments: Iterable[Attachment]) -> None:
 
 
 class LinkedAttachment(files.FileLink):
-    """A file of a document, and where it can be fetched."""
+    """A file of a document, what its sender says of it, and where it can be fetched."""
 
     name: str
+    description: str
 
 
 def link(attachment: Attachment) -> LinkedAttachment:
     """A kept file, with a short-lived link to it under its own name."""
-    return {"name": attachment.name, **files.file_link(attachment, FOLDER, attachment.name)}
+    fetched = files.file_link(attachment, FOLDER, attachment.name)
+    return {"name": attachment.name, "description": attachment.description, **fetched}
 
 
 def open_kept(attachment: Attachment) -> BinaryIO:

@@ -15,7 +15,7 @@ from pydantic_core import to_json
 
 from chalicelib import runtime
 from chalicelib.contexts.documents import files
-from chalicelib.contexts.documents.domain.copy import copy
+from chalicelib.contexts.documents.domain.copy import Opening, copy
 from chalicelib.contexts.documents.domain.document import Document, document
 from chalicelib.contexts.documents.domain.events import (
     AnyCopyStatus,
@@ -24,6 +24,7 @@ from chalicelib.contexts.documents.domain.events import (
     CopyDeliveryRefused,
     CopyRecallRequested,
     CopyReceptionOverdue,
+    CopyResent,
     DocumentRelayed,
     DocumentSent,
     Party,
@@ -98,9 +99,11 @@ def _cloudevent(message: Message, commit: Commit, event: Told, address: Address)
     """
     type_ = message.type
     clerk = _clerk(commit, event)
-    if isinstance(event, HandedOver):
+    if isinstance(event, HandedOver | CopyResent):
         # Whom an amendment adds, or a hub passes it on to, gets the document as all others did.
         type_, data = "document.sent", _linked(_handed_over(commit, event), message.agency)
+        if isinstance(event, CopyResent):
+            data["resent"] = event.number
     elif isinstance(event, CopyChangeOrdered):
         behind = _as_of(commit.facts["causation"])
         assert behind.now is not None
@@ -174,7 +177,7 @@ def _rendered(message: Message, commit: Commit, event: Told) -> bytes:
         with suppress(Erased):  # Forgotten since: it is written anew, without the name.
             return runtime.vault().open_bytes(subject, key, kept)
     out = BytesIO()
-    if isinstance(event, HandedOver):
+    if isinstance(event, HandedOver | CopyResent):
         sent = _handed_over(commit, event).now
         _write(sent, _replacements(sent, message.agency), out)
     elif isinstance(event, CopyChangeOrdered):
@@ -192,27 +195,31 @@ def _rendered(message: Message, commit: Commit, event: Told) -> bytes:
 
 def _weight(commit: Commit, event: Told) -> int:
     """Bytes of the files that go with an event."""
+    now = None
     if isinstance(event, CopyChangeOrdered) and event.change == "amendment":
         now = _as_of(commit.facts["causation"]).now
-    else:
-        now = _handed_over(commit, event).now if isinstance(event, HandedOver) else None
+    elif isinstance(event, HandedOver | CopyResent):
+        now = _handed_over(commit, event).now
     return sum(attachment.size for attachment in now.attachments) if now else 0
 
 
 def _clerk(commit: Commit, event: Told) -> Personal[StaffContact] | None:
-    """The clerk to ask: of what a hub passes on, the first sender's."""
-    if isinstance(event, DocumentRelayed):
-        now = _as_of(commit.seen).now
+    """The clerk to ask: of what a hub passes on, or is sent again, the first sender's."""
+    if isinstance(event, DocumentRelayed | CopyResent):
+        now = _handed_over(commit, event).now
         return now.staff if now else None
     return None if isinstance(event, CopyDeliveryRefused | CopyReceptionOverdue) else event.staff
 
 
-def _handed_over(commit: Commit, event: HandedOver) -> Document:
+def _handed_over(commit: Commit, event: HandedOver | CopyResent) -> Document:
     """The document as new receivers get it: from a hub with all systems that it has passed."""
-    state = _as_of(commit.seen)
-    if not isinstance(event, DocumentRelayed) or state.now is None:
+    state = _as_of(event.about if isinstance(event, CopyResent) else commit.seen)
+    relay = event if isinstance(event, DocumentRelayed) else None
+    if isinstance(event, CopyResent):
+        relay = state.relay_to(event.receiver)
+    if relay is None or state.now is None:
         return state
-    relayed = {"hops": event.hops, "receivers": event.receivers}
+    relayed = {"hops": relay.hops, "receivers": relay.receivers}
     return state.model_copy(update={"now": state.now.model_copy(update=relayed)})
 
 
@@ -356,7 +363,6 @@ def _status(
         ends if isinstance(event, CopyRecallRequested) else reversed(ends)
     )
     row = as_viewed(code)
-    identity = DocumentIdentity.parse(opening.reference)
     name = row.name if row else ""
     if isinstance(event, CopyDeliveryRefused):
         said = {"status_code": UNDELIVERED[event.undelivered], "timestamp": event.at}
@@ -369,13 +375,26 @@ def _status(
         said |= {"description": event.note, "staff": _edxml_staff(event.staff)}
     return edxml.StatusMessage(
         from_=edxml.Party(organ_id=reporter, name=name, in_charge=name),
-        response_for=edxml.Reference(
-            organ_id=addressee,
-            code=f"{identity.number}/{identity.notation}".rstrip("/") if identity else "",
-            promulgation_date=identity.promulgated_on if identity else None,
-            document_id=opening.reference,
-        ),
+        response_for=_answered(opening, addressee),
         **said,
+    )
+
+
+def _answered(opening: Opening, addressee: str) -> edxml.Reference:
+    """The document by its DocumentId, with the code and the day in that, or else of its header."""
+    identity = DocumentIdentity.parse(opening.reference)
+    if identity:
+        code, day = f"{identity.number}/{identity.notation}", identity.promulgated_on
+    else:
+        sent = fold(document, runtime.event_store().load(f"document-{opening.document}")).now
+        assert sent is not None, "a copy is one of what was sent"
+        code = f"{sent.official.number}/{sent.official.notation}"
+        day = sent.official.promulgated_on
+    return edxml.Reference(
+        organ_id=addressee,
+        code=code.rstrip("/"),
+        promulgation_date=day,
+        document_id=opening.reference,
     )
 
 
@@ -384,7 +403,7 @@ def _part(event: DocumentSent, index: int) -> edxml.AttachmentPart:
     return edxml.AttachmentPart(
         content_id=f"cid:{index + 1}",
         name=attachment.name,
-        description=attachment.name,
+        description=attachment.description or attachment.name,
         content_type="application/zip",
         media_type=attachment.media_type,
         size=attachment.size,

@@ -1,8 +1,8 @@
 """Which agency must hear of an event, and what it is told. Pure.
 
-A document goes to its receivers, also to those added later and to those a hub passes it on to; what
-a receiver reports goes to the sender, the first one; a recall that the sender asks for, or an order
-about the document, goes to the receiver.
+A document goes to its receivers, also to those added later and to those a hub passes it on to, and
+again to who had not taken it; what a receiver reports goes to the sender, the first one; a recall
+that the sender asks for, or an order about the document, goes to the receiver.
 """
 
 from collections.abc import Iterable
@@ -25,6 +25,7 @@ from chalicelib.contexts.documents.domain.events import (
     CopyDeliveryRefused,
     CopyRecallRequested,
     CopyReceptionOverdue,
+    CopyResent,
     DocumentSent,
     Hop,
     OfficialDocument,
@@ -42,7 +43,14 @@ from chalicelib.contexts.documents.reactions import (
 from chalicelib.delivery.outbox import Message, Notice, Routing
 from chalicelib.kernel import Decider, Origin
 
-Told = HandedOver | AnyCopyStatus | CopyChangeOrdered | CopyDeliveryRefused | CopyReceptionOverdue
+Told = (
+    HandedOver
+    | AnyCopyStatus
+    | CopyResent
+    | CopyChangeOrdered
+    | CopyDeliveryRefused
+    | CopyReceptionOverdue
+)
 """The events that somebody elsewhere must hear of."""
 
 CLOUDEVENT_BYTES = 20 * 1024
@@ -56,7 +64,7 @@ def route(_stream: str, event: Told) -> Iterable[Notice]:
         for receiver in new_receivers(event):
             yield Notice(agency=receiver.code, case=event.document, urgent=urgent)
         return
-    from_sender = isinstance(event, CopyRecallRequested | CopyChangeOrdered)
+    from_sender = isinstance(event, CopyResent | CopyRecallRequested | CopyChangeOrdered)
     told = event.receiver if from_sender else event.sender
     yield Notice(agency=told, case=event.document, urgent=event.urgent)
 
@@ -65,6 +73,9 @@ def delivered(
     message: Message, event: Told, origin: Origin, terms: ReceptionTerms
 ) -> tuple[Decider[Any, Any, Any], str, NoteArrival] | None:
     """What a receiver's receipt means: its copy has arrived (status 01). Statuses need none."""
+    if isinstance(event, CopyResent):
+        again = NoteArrival(origin=origin, terms=terms, resending=event.number)
+        return copy, copy_id(event.document, event.receiver), again
     if not isinstance(event, HandedOver):
         return None
     receiver = next(party for party in new_receivers(event) if party.code == message.agency)
@@ -80,12 +91,14 @@ def refused(
     None for what goes to a sender: it would only be told of its own system, on and on.
     """
     what: Undelivered
-    opened = None
+    opened, resending = None, 0
     match event:
         case CopyChangeOrdered():
             what = "order"
         case CopyRecallRequested():
             what = "recall"
+        case CopyResent():
+            what, resending = "document", event.number
         case _ if isinstance(event, HandedOver):
             what = "document"
             receiver = next(p for p in new_receivers(event) if p.code == message.agency)
@@ -94,7 +107,9 @@ def refused(
             return None
     # What follows a colon is for operators; a code holds no space.
     said, _, _ = reason.partition(": ")
-    command = NoteDeliveryRefused(origin=origin, undelivered=what, reason=said, opening=opened)
+    command = NoteDeliveryRefused(
+        origin=origin, undelivered=what, reason=said, opening=opened, resending=resending
+    )
     return copy, copy_id(event.document, message.agency), command
 
 

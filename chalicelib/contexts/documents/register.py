@@ -83,7 +83,8 @@ class Register:
 
 def as_viewed(code: str) -> Participant | None:
     """An agency as the view has it, which may be a moment behind."""
-    return runtime.views().row(who_takes_part.answer, f"agency-{code}")
+    row: Participant | None = runtime.views().row(who_takes_part.answer, f"agency-{code}")
+    return row
 
 
 def as_recorded(code: str) -> Participant | None:

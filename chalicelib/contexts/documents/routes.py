@@ -69,11 +69,13 @@ from chalicelib.contexts.documents.submission.asked import (
     StatusReport,
 )
 from chalicelib.contexts.documents.submission.identities import id_of_reference
+from chalicelib.contexts.documents.submission.resending import resend
 from chalicelib.contexts.documents.submission.statuses import report, report_edxml
 from chalicelib.contexts.documents.webhook import prove_sender
 from chalicelib.delivery.outbox import Message, message_id
 from chalicelib.handle import Done, fold
 from chalicelib.http.paging import MAX_LIMIT, Page, page_of, page_request
+from chalicelib.http.personal import closed, opened
 from chalicelib.http.resource import (
     PUBLIC,
     SIGNED,
@@ -254,8 +256,9 @@ def list_received() -> Answer[Page[ReceivedDocument]]:
 def see_document(document_id: str) -> Answer[ExchangedDocument]:
     """One document as it stands now: its sender's words, its receivers, its files by link."""
     state, version = _standing(document_id)
-    own = routes.caller().agency
-    return ok(exchanged(state, own, _seen_by(own, state)), version=version)
+    caller = routes.caller()
+    own, read = caller.agency, closed if caller.role == "auditor" else opened
+    return ok(exchanged(state, own, _seen_by(own, state), read), version=version)
 
 
 @routes.get("/documents/{document_id}/original", allow={"officer", "system", "auditor"})
@@ -354,6 +357,18 @@ def report_status(document_id: str, receiver: str) -> Answer[Receipt]:
     """Report a processing status: 01-06, 15, 16 by the receiver, 13 by the sender. 202."""
     origin, asked = routes.origin(), routes.json(StatusReport)
     return accepted(report(asked, document_id, canonical(receiver), _own_agency(), origin))
+
+
+@routes.put("/documents/{document_id}/copies/{receiver}/resending", allow={"officer", "system"})
+def resend_copy(document_id: str, receiver: str) -> Answer[Receipt]:
+    """Send the document, as it is now, again to a receiver that has not taken it. 202.
+
+    By its sender only, after 02 or once an operator gave the delivery up: else 409
+    `copy-not-refused`.
+    """
+    origin = routes.origin()
+    _document(document_id)
+    return accepted(resend(document_id, canonical(receiver), _own_agency(), origin))
 
 
 @routes.get(

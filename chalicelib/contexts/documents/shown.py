@@ -20,7 +20,7 @@ from chalicelib.contexts.documents.intake import Submission
 from chalicelib.contexts.documents.messages import DocumentData, document_data
 from chalicelib.delivery.deliver import Attempt
 from chalicelib.delivery.outbox import Message
-from chalicelib.http.personal import opened
+from chalicelib.http.personal import Opened
 from chalicelib.http.problems import Problem
 from chalicelib.http.resource import Receipt
 
@@ -58,8 +58,8 @@ class LaterDocument(TypedDict):
 class ExchangedDocument(DocumentData):
     """A document as it stands now, as far as the caller has a part in it.
 
-    `staff` is the clerk to ask, None once forgotten. `revoked` are the receivers from whom it was
-    ordered back.
+    `staff` is the clerk to ask, None once forgotten and for auditors. `revoked` are the
+    receivers from whom it was ordered back.
     """
 
     staff: StaffContact | None
@@ -164,7 +164,7 @@ def submission(found: Submission) -> SubmissionStatus:
     )
 
 
-def exchanged(state: Document, own: str | None, seen: set[str]) -> ExchangedDocument:
+def exchanged(state: Document, own: str | None, seen: set[str], read: Opened) -> ExchangedDocument:
     """The document for the agency `own` (None: an auditor), which sees those of `seen` in it."""
     event = state.now
     assert event is not None, "nobody sees what was not sent"
@@ -172,7 +172,7 @@ def exchanged(state: Document, own: str | None, seen: set[str]) -> ExchangedDocu
     mine = {own, *seen}
     return {
         **document_data(event, state.edition, None if sees_all else own),
-        "staff": opened(event.staff),
+        "staff": read(event.staff),
         "attachments": [link(attachment) for attachment in event.attachments],
         "revoked": [code for code in state.revoked if sees_all or code in seen],
         "replaced_by": [

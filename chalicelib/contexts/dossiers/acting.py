@@ -1,6 +1,7 @@
 """Who acts on a dossier, and for whom: the one way from a request to its decider."""
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any, TypeVar
 
 from chalicelib import runtime
@@ -17,9 +18,10 @@ from chalicelib.contexts.dossiers.domain.refusals import (
 )
 from chalicelib.contexts.dossiers.filing import desk_of, person
 from chalicelib.contexts.dossiers.shown import Standing, standing
-from chalicelib.handle import Done, handle
+from chalicelib.handle import Done, check, handle
 from chalicelib.http.identity import Caller
 from chalicelib.http.resource import Resource
+from chalicelib.kernel import Refused
 
 C = TypeVar("C", bound=AnyDossierCommand)
 
@@ -46,8 +48,8 @@ def decided(wish: AnyDossierCommand) -> Done:
     return handle(runtime.event_store(), dossier, wish.dossier, wish)
 
 
-def carry_out(wish: C, how: Callable[[C], Done] = decided) -> Done:
-    """Carry a command out; an agency that took another one's place acts for it.
+def carry_out(wish: AnyDossierCommand) -> Done:
+    """Carry a command out; an agency that took others' places acts for them.
 
     Raises:
         Refused: see `dossier.decide`.
@@ -55,15 +57,36 @@ def carry_out(wish: C, how: Callable[[C], Done] = decided) -> Done:
     if not wish.dossier.isalnum():
         raise DossierUnknown
     try:
-        return how(wish)
+        return decided(wish)
     except (NotYourDossier, NotYourStep):
-        agency = getattr(wish, "agency", "")
-        register = Register(wish.at)
-        for before in sorted(standing(wish.dossier).holders - {agency}):
-            if register.acts_for(agency, before):
-                acting: Any = wish.model_copy(update={"agency": before})
-                return how(acting)
-        raise
+        return decided(acting(wish))
+
+
+def acting(wish: C) -> C:
+    """The wish in a name in which it may be asked: the caller's agency's, or a predecessor's.
+
+    As it is if there is no such name.
+    """
+    return next(filter(_may, chain([wish], _for_predecessors(wish))), wish)
+
+
+def _for_predecessors(wish: C) -> Iterator[C]:
+    agency, register = getattr(wish, "agency", ""), Register(wish.at)
+    for before in sorted(standing(wish.dossier).holders - {agency}):
+        if register.acts_for(agency, before):
+            acting: Any = wish.model_copy(update={"agency": before})
+            yield acting
+
+
+def _may(wish: AnyDossierCommand) -> bool:
+    """Whether that agency may ask; what else speaks against it is said when it is carried out."""
+    try:
+        check(runtime.event_store(), dossier, wish.dossier, wish)
+    except (NotYourDossier, NotYourStep):
+        return False
+    except Refused:
+        pass
+    return True
 
 
 def seen_by(caller: Caller, dossier_id: str) -> Standing:

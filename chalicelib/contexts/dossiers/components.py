@@ -15,6 +15,7 @@ from chalicelib.contexts.dossiers.domain.component import (
     component,
 )
 from chalicelib.contexts.dossiers.domain.events import FileRef
+from chalicelib.contexts.dossiers.domain.refusals import KeptElsewhere
 from chalicelib.handle import handle
 from chalicelib.http.resource import Answer, Receipt, Resource, accepted, created, ok
 from chalicelib.privacy.opened import note
@@ -46,9 +47,14 @@ class DigitisedComponent(TypedDict):
 
 @routes.post("/dossiers/{dossier_id}/digitised-components", allow={"officer", "system"})
 def digitise_component(dossier_id: str) -> Answer[ComponentReceipt]:
-    """Keep a paper of the dossier's applicant, digitised, for their later dossiers. 201."""
+    """Keep a paper of the dossier's applicant, digitised, for their later dossiers. 201.
+
+    Refuses `dossier-kept-elsewhere` where another system keeps the dossier.
+    """
     asked, origin, caller = routes.json(Digitised), routes.origin(), routes.caller()
     found, desk = seen_by(caller, dossier_id), filing.desk_of(caller)
+    if found.state.elsewhere:
+        raise KeptElsewhere
     id_, file = codes.new_id("component", origin), FileRef(**asked.file.model_dump())
     command = DigitiseComponent(
         origin=origin,

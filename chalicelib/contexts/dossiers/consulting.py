@@ -1,5 +1,7 @@
 """How other agencies are asked about a dossier: by a document on the axis, named in advance."""
 
+from datetime import datetime
+
 from chalicelib import runtime
 from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.documents.domain.events import document_id
@@ -7,9 +9,11 @@ from chalicelib.contexts.dossiers import codes
 from chalicelib.contexts.dossiers.acting import command
 from chalicelib.contexts.dossiers.asked import Consultation
 from chalicelib.contexts.dossiers.domain.commands import ConsultAgencies
+from chalicelib.contexts.dossiers.domain.consultation import NoteAnswer, consultation
 from chalicelib.contexts.dossiers.filing import desk_of
+from chalicelib.handle import fold
 from chalicelib.http.resource import Resource
-from chalicelib.kernel import Conflict, Invalid
+from chalicelib.kernel import Command, Conflict, Invalid
 from chalicelib.secrecy import marks_a_secret
 
 
@@ -73,3 +77,14 @@ def ask(routes: Resource, dossier_id: str, asked: Consultation) -> ConsultAgenci
         asked=tuple(code for code in names if code != agency),
         question=asked.question,
     )
+
+
+def for_predecessors(command: Command, at: datetime) -> Command:
+    """An answer with those whose place its agency had taken at that moment, of those asked."""
+    if not isinstance(command, NoteAnswer):
+        return command
+    commits = runtime.event_store().load(f"consultation-{command.document}")
+    opened, register = fold(consultation, commits).opened, Register(at)
+    asked = opened.asked if opened else ()
+    before = tuple(code for code in asked if register.acts_for(command.answerer, code))
+    return command.model_copy(update={"in_place_of": before})

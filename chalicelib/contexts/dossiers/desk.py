@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from chalicelib import runtime
 from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.dossiers import codes, consulting, filing
-from chalicelib.contexts.dossiers.acting import carry_out, command, decided
+from chalicelib.contexts.dossiers.acting import acting, carry_out, command, decided
 from chalicelib.contexts.dossiers.asked import (
     Acceptance,
     Assignment,
@@ -49,7 +49,6 @@ from chalicelib.contexts.dossiers.domain.commands import (
 from chalicelib.contexts.dossiers.domain.dossier import dossier
 from chalicelib.contexts.dossiers.domain.events import FileRef
 from chalicelib.contexts.dossiers.shown import standing
-from chalicelib.handle import Done
 from chalicelib.http.identity import Role
 from chalicelib.http.resource import Answer, Receipt, Resource, accepted, ordered
 from chalicelib.kernel import Invalid, Value
@@ -212,10 +211,21 @@ def _do(kind: type[C], dossier_id: str, asked: Value | None = None, **said: Any)
 
 
 def _hand_on(kind: type[C], dossier_id: str, asked: Forwarding | Assignment) -> Answer[Receipt]:
-    """Carry out a command that may give the step to another agency, if there is such a one."""
-    if asked.to_agency and Register(runtime.now()).heir(asked.to_agency) is None:
-        raise StepAgencyUnknown(field="to_agency")
+    """Carry out a command that may give the step to another agency, or to who took its place."""
+    if meant := asked.to_agency or _by_procedure(dossier_id, asked):
+        heir = Register(runtime.now()).heir(meant)
+        if heir is None:
+            raise StepAgencyUnknown(field="to_agency")
+        asked = asked.model_copy(update={"to_agency": heir.code})
     return _do(kind, dossier_id, asked)
+
+
+def _by_procedure(dossier_id: str, asked: Forwarding | Assignment) -> str:
+    """Whose the step is that is forwarded to, if the procedure names another agency for it."""
+    if not isinstance(asked, Forwarding):
+        return ""
+    terms = standing(dossier_id).state.terms
+    return next((rule.agency for rule in terms.steps if rule.code == asked.to), "") if terms else ""
 
 
 def _with_results(
@@ -225,17 +235,13 @@ def _with_results(
     state = standing(dossier_id).state
     caller = routes.caller()
     found = filing.results(asked, filing.desk_of(caller), state.results)
-    wish = command(routes, kind, dossier_id, results=found, **said)
+    # In whose name is settled first: what is refused loses its uploads.
+    wish = acting(command(routes, kind, dossier_id, results=found, **said))
     before = {result.file for result in state.results}
     new: list[tuple[str, FileRef]] = [
         (f"results/{index}/file", result.file)
         for index, result in enumerate(found)
         if result.file and result.file not in before
     ]
-
-    def with_files(wish: C) -> Done:
-        owner = filing.uploader(caller)
-        with filing.arriving(owner, state.subject, new, dossier, dossier_id, wish):
-            return decided(wish)
-
-    return accepted(carry_out(wish, with_files))
+    with filing.arriving(filing.uploader(caller), state.subject, new, dossier, dossier_id, wish):
+        return accepted(decided(wish))

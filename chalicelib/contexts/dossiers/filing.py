@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from chalicelib import files, runtime
 from chalicelib.content_types import HEAD_BYTES, refuse_another_type
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.dossiers import codes
 from chalicelib.contexts.dossiers.asked import Handed, NewDossier, NewResult, Supplement
 from chalicelib.contexts.dossiers.configured import terms
@@ -26,7 +27,7 @@ from chalicelib.contexts.dossiers.domain.events import (
     HandedIn,
     Result,
 )
-from chalicelib.contexts.dossiers.domain.offer import offer, offer_id
+from chalicelib.contexts.dossiers.domain.offer import Offer, offer, offer_id
 from chalicelib.contexts.dossiers.domain.procedure import procedure
 from chalicelib.contexts.dossiers.domain.state import Dossier
 from chalicelib.handle import Done, check, fold, handle
@@ -85,6 +86,8 @@ def folder(subject: str) -> str:
 def file_dossier(asked: NewDossier, caller: Caller, origin: Origin) -> Filed:
     """File a dossier; the same request again finds the same one.
 
+    What is for an agency that was merged is filed with who took its place.
+
     Raises:
         Refused: see `dossier.decide`, `files.check_arrived`; ReceiverNeeded, ComponentTooLarge.
         Invalid: an applicant names an account.
@@ -97,9 +100,11 @@ def file_dossier(asked: NewDossier, caller: Caller, origin: Origin) -> Filed:
         raise ReceiverNeeded(field="receiver")
     if asked.account and not desk:
         raise Invalid("Applicants file for themselves", field="account")
+    register = Register(origin.at)
+    heir = register.heir(receiver)
+    named, receiver = receiver, heir.code if heir else receiver
     subject = _subject(asked, caller, id_)
     handed, held = _handed(asked.components, origin)
-    on = origin.at.astimezone(HANOI).date()
     command = SubmitDossier(
         origin=origin,
         dossier=id_,
@@ -122,7 +127,9 @@ def file_dossier(asked: NewDossier, caller: Caller, origin: Origin) -> Filed:
         wanted=asked.wanted,
         language=asked.language,
         check=codes.check_digest(id_, word),
-        **_offered(asked.procedure, receiver, on, online=not desk),
+        **_in_force(asked.procedure, register.on),
+        offered=heir is not None
+        and _offered(asked.procedure, named, receiver, register, online=not desk),
     )
     new = _new_files(asked.components)
     with arriving(uploader(caller), subject, new, dossier, id_, command) as needed:
@@ -233,25 +240,37 @@ def _subject(asked: NewDossier, caller: Caller, id_: str) -> str:
         return person(caller.subject)
     if asked.account:
         return person(asked.account)
-    if asked.applicant.identity_number:
-        return runtime.subject("person", asked.applicant_kind, asked.applicant.identity_number)
-    return runtime.subject("person", "of-dossier", id_)
+    number = asked.applicant.identity_number
+    return runtime.person_numbered(asked.applicant_kind, number) or runtime.subject(
+        "person", "of-dossier", id_
+    )
 
 
-def _offered(code: str, receiver: str, on: date, *, online: bool) -> dict[str, Any]:
-    """The version in force on that day, and whether the receiver takes dossiers for it."""
-    store = runtime.event_store()
-    published = fold(procedure, store.load(f"procedure-{code}"))
+def _in_force(code: str, on: date) -> dict[str, Any]:
+    """The version in force on that day."""
+    published = fold(procedure, runtime.event_store().load(f"procedure-{code}"))
     number = published.number_on(on)
     version = None
     if number:
         version = Version(number=number, terms=published.versions[number - 1])
-    made = fold(offer, store.load(f"offer-{offer_id(code, receiver)}"))
-    return {
-        "version": version,
-        "repealed": published.ended_on(on),
-        "offered": made.stands_on(on) and (made.portal or not online),
-    }
+    return {"version": version, "repealed": published.ended_on(on)}
+
+
+def _offered(code: str, named: str, receiver: str, register: Register, *, online: bool) -> bool:
+    """Whether the receiver takes dossiers for a procedure, by the offer that it made itself.
+
+    If it makes none, those count that are still made by those whose place it took, as `named` was.
+    """
+
+    def made(agency: str) -> Offer:
+        return fold(offer, runtime.event_store().load(f"offer-{offer_id(code, agency)}"))
+
+    own = made(receiver)
+    if own.stands_on(register.on):
+        return own.stands_on(register.on, online=online)
+    # Named here, as the view of who took whose place may not know it yet.
+    others = map(made, {named, *register.predecessors(receiver)} - {receiver})
+    return any(each.stands_on(register.on, online=online) for each in others)
 
 
 def _handed(

@@ -23,7 +23,9 @@ LISTS = ("TaiLieuNop", "DanhSachHoSoBoSung", "DanhSachLePhi", "DanhSachGiayToKet
 def compose(message: Message, commit: Commit, event: AnyDossierEvent, _address: Address) -> Letter:
     """The letter for one message: the dossier as that event made it, whatever came later."""
     found = standing(event.dossier, message.commit)
-    data: dict[str, Any] = told(event, found.state, found.events, _read(found.events)).written()
+    data: dict[str, Any] = told(
+        event, found.state, found.events, _read(event, found.events)
+    ).written()
     envelope = {
         "specversion": "1.0",
         "id": message.id,
@@ -42,8 +44,8 @@ def compose(message: Message, commit: Commit, event: AnyDossierEvent, _address: 
     return Letter(content_type=CLOUDEVENT_TYPE, body=_json(envelope))
 
 
-def _read(events: list[AnyDossierEvent]) -> Opened:
-    about = personal(events)
+def _read(event: AnyDossierEvent, events: list[AnyDossierEvent]) -> Opened:
+    about = personal(event, events)
     said: dict[str, Any] = {"reasons": tuple(opened(one) or "" for one in about.pop("reasons"))}
     for name, [one] in about.items():
         if value := opened(one):

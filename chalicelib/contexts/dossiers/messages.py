@@ -28,8 +28,9 @@ from chalicelib.contexts.dossiers.domain.events import (
     DossierSubmitted,
     DossierSupplementReceived,
     DossierSupplementRequested,
+    HandedIn,
 )
-from chalicelib.contexts.dossiers.domain.state import Dossier
+from chalicelib.contexts.dossiers.domain.state import Dossier, appointment
 from chalicelib.contexts.dossiers.portal_form import (
     Charge,
     DossierMessage,
@@ -57,6 +58,7 @@ class Opened(Value):
     contact: Contact = Contact()
     answers: Answers = Answers()
     reasons: tuple[str, ...] = ()
+    note: str = ""
 
 
 def route(event: AnyDossierEvent, portal: str) -> Iterable[Notice]:
@@ -72,9 +74,13 @@ def delivered(
     event: AnyDossierEvent, origin: Origin, **terms: Any
 ) -> tuple[Decider[Any, Any, Any], str, NoteSync]:
     """What it means that the portal has taken a message: it knows that state."""
-    portal = PORTAL[event.status]
     command = NoteSync(
-        origin=origin, dossier=event.dossier, portal=portal, state_at=event.at, **terms
+        origin=origin,
+        dossier=event.dossier,
+        portal=PORTAL[event.status],
+        state_at=event.at,
+        due_at=appointment(event),
+        **terms,
     )
     return dossier, event.dossier, command
 
@@ -83,16 +89,24 @@ def refused(_message: Message, _event: AnyDossierEvent, _origin: Origin, _why: s
     """What it means that it will not: an operator sees it, and the dossier's sync stays behind."""
 
 
-def personal(events: Iterable[AnyDossierEvent]) -> dict[str, list[Personal[Any]]]:
-    """What the message says that is personal, by the names of `Opened`; of several the last."""
+def personal(
+    event: AnyDossierEvent, events: Iterable[AnyDossierEvent]
+) -> dict[str, list[Personal[Any]]]:
+    """What the message says that is personal, by the names of `Opened`; of several the last.
+
+    A note is why it came to `event`; why more is asked for stands with the request.
+    """
     found: dict[str, list[Personal[Any]]] = {"reasons": []}
-    for event in events:
-        if isinstance(event, DossierSubmitted):
-            found |= {"applicant": [event.applicant], "contact": [event.contact]}
-        if isinstance(event, DossierSubmitted | DossierSupplementReceived) and event.answers:
-            found["answers"] = [event.answers]
-        if isinstance(event, DossierSupplementRequested):
-            found["reasons"].append(event.reason)
+    why = getattr(event, "reason", None)
+    if why and not isinstance(event, DossierSupplementRequested):
+        found["note"] = [why]
+    for each in events:
+        if isinstance(each, DossierSubmitted):
+            found |= {"applicant": [each.applicant], "contact": [each.contact]}
+        if isinstance(each, DossierSubmitted | DossierSupplementReceived) and each.answers:
+            found["answers"] = [each.answers]
+        if isinstance(each, DossierSupplementRequested):
+            found["reasons"].append(each.reason)
     return found
 
 
@@ -126,8 +140,14 @@ def told(
         ended_at=_ended_at(events, portal),
         means=RETURN_MEANS[means],
         unit=(state.step and state.step.unit) or state.agency,
+        note=read.note,
         channel=CHANNELS[filed.channel],
-        papers=_papers(events, filed),
+        papers=tuple(
+            _paper(paper, filed)
+            for event in events
+            if isinstance(event, DossierSubmitted | DossierSupplementReceived)
+            for paper in event.components
+        ),
         charges=tuple(
             Charge(
                 code=fee.code,
@@ -137,7 +157,7 @@ def told(
             )
             for fee in filed.terms.fees
         ),
-        supplements=_supplements(events, read.reasons),
+        supplements=_supplements(events, filed, read.reasons),
         results=tuple(
             Given(name=each.name, id=each.file.sha256 if each.file else "", code=each.code)
             for each in state.results
@@ -155,23 +175,23 @@ def _ended_at(events: Iterable[AnyDossierEvent], portal: int) -> datetime | None
     return next(began[end] for end in ENDS if end in began)
 
 
-def _papers(events: Iterable[AnyDossierEvent], filed: DossierSubmitted) -> tuple[Paper, ...]:
-    names = {rule.code: rule.name for rule in filed.terms.components}
-    return tuple(
-        Paper(
-            code=paper.code,
-            name=names.get(paper.code, ""),
-            id=paper.file.sha256 if paper.file else "",
-            digitised="1" if paper.digitised else "0",
-        )
-        for event in events
-        if isinstance(event, DossierSubmitted | DossierSupplementReceived)
-        for paper in event.components
+def _paper(paper: HandedIn, filed: DossierSubmitted) -> Paper:
+    return Paper(
+        code=paper.code,
+        name=_name(paper.code, filed),
+        id=paper.file.sha256 if paper.file else "",
+        deleted="0",
+        digitised="1" if paper.file else "0",
+        reused="1" if paper.digitised else "0",
     )
 
 
+def _name(code: str, filed: DossierSubmitted) -> str:
+    return next((rule.name for rule in filed.terms.components if rule.code == code), "")
+
+
 def _supplements(
-    events: Iterable[AnyDossierEvent], reasons: tuple[str, ...]
+    events: Iterable[AnyDossierEvent], filed: DossierSubmitted, reasons: tuple[str, ...]
 ) -> tuple[SupplementAsked, ...]:
     found: list[SupplementAsked] = []
     for event in events:
@@ -181,12 +201,17 @@ def _supplements(
                 by=event.by_unit,
                 what=reasons[len(found)] if len(found) < len(reasons) else None,
                 asked_at=event.at,
+                met="0",
+                papers=tuple(Paper(code=c, name=_name(c, filed)) for c in event.components),
                 due_before=event.clock.due_at if event.clock else None,
             )
             found.append(asked)
         if isinstance(event, DossierSupplementReceived) and found:
             met = {
+                "received_by": event.by_unit or None,
                 "received_at": event.at,
+                "met": "1",
+                "papers": tuple(_paper(paper, filed) for paper in event.components),
                 "due_after": event.clock.due_at if event.clock else None,
             }
             found[-1] = found[-1].model_copy(update=met)

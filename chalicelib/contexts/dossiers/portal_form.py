@@ -9,7 +9,17 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from chalicelib.contexts.dossiers.domain.events import PortalState
 from chalicelib.contexts.dossiers.domain.procedure import Code
@@ -38,6 +48,17 @@ def read_moment(given: Any) -> Any:
     return datetime.strptime(text, _FORMAT).replace(tzinfo=HANOI).astimezone(UTC)
 
 
+def read_open(given: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    """What `read` makes of it, None if nothing: where the standard leaves open how it looks.
+
+    True and false are the portal's "1" and "0".
+    """
+    try:
+        return read(str(int(given)) if isinstance(given, bool) else given)
+    except ValidationError:
+        return None
+
+
 def write_moment(moment: datetime | None) -> str | None:
     """The same in Hanoi's clock, as the portal writes it."""
     return moment.astimezone(HANOI).strftime(_FORMAT) if moment else None
@@ -49,6 +70,8 @@ MaybeMoment = Annotated[
 ]
 Word = Annotated[str, StringConstraints(max_length=500, strip_whitespace=True)]
 Text = Annotated[str, StringConstraints(max_length=2_000)]
+OpenWord = Annotated[Word | None, WrapValidator(read_open)]
+OpenText = Annotated[Text | None, WrapValidator(read_open)]
 DossierCode = Annotated[
     str, StringConstraints(pattern=r"^[A-Z0-9]{2,3}(\.[A-Z0-9]{2,3}){0,7}-[A-Za-z0-9-]{1,40}$")
 ]
@@ -60,33 +83,65 @@ class Part(Value):
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True, populate_by_name=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _said(cls, given: Any) -> Any:
+        """Null says as much as a field that is not there."""
+        if not isinstance(given, dict):
+            return given
+        return {name: value for name, value in given.items() if value is not None}
+
 
 class Paper(Part):
-    """TaiLieuNop: a component; `id` is the digest of its file, if it has one."""
+    """TaiLieuNop: a component; `id` is the digest of its file, if it has one.
+
+    `digitised`: there is a file; `reused`: it was digitised before, and taken from there; `link`
+    is read and never written, as nobody could follow ours without a token.
+    """
 
     code: Word = Field(default="", alias="MaThanhPhanHoSo")
     name: Word = Field(default="", alias="TenTepDinhKem")
     id: Word = Field(default="", alias="TepDinhKemId")
-    digitised: Word = Field(default="0", alias="DuocSoHoa")
+    deleted: OpenWord = Field(default=None, alias="IsDeleted")
+    link: OpenText = Field(default=None, alias="DuongDanTaiTepTin", repr=False)
+    digitised: OpenWord = Field(default=None, alias="DuocSoHoa")
+    reused: OpenWord = Field(default=None, alias="DuocLayTuKhoDMQG")
 
 
 class Charge(Part):
-    """DanhSachLePhi: what it costs. Partners number LoaiPhiLePhi differently: it is left out."""
+    """DanhSachLePhi: what it costs. Partners number `kind` differently: it is read, not written."""
 
     code: Word = Field(default="", alias="MaPhiLePhi")
     name: Word = Field(default="", alias="TenPhiLePhi")
     collected: Word = Field(default="", alias="HinhThucThu")
     amount: Word = Field(default="", alias="Gia")
+    kind: OpenWord = Field(default=None, alias="LoaiPhiLePhi")
+
+
+OpenPapers = Annotated[
+    tuple[Paper, ...] | None, Field(max_length=MAX_PARTS), WrapValidator(read_open)
+]
+OpenCharges = Annotated[
+    tuple[Charge, ...] | None, Field(max_length=MAX_PARTS), WrapValidator(read_open)
+]
 
 
 class SupplementAsked(Part):
-    """DanhSachHoSoBoSung: a request for more, and when it was met."""
+    """DanhSachHoSoBoSung: a request for more, and when it was met (`met`).
+
+    `papers` are those that are asked for, once it is met those that were handed in.
+    """
 
     id: Word = Field(default="", alias="HoSoBoSungId")
     by: Word = Field(default="", alias="NguoiYeuCauBoSung")
     what: Text | None = Field(default=None, alias="NoiDungBoSung", repr=False)
     asked_at: MaybeMoment = Field(default=None, alias="NgayBoSung")
+    received_by: OpenWord = Field(default=None, alias="NguoiTiepNhanBoSung")
+    note: OpenText = Field(default=None, alias="ThongTinTiepNhan", repr=False)
     received_at: MaybeMoment = Field(default=None, alias="NgayTiepNhanBoSung")
+    met: OpenWord = Field(default=None, alias="TrangThaiBoSung")
+    papers: OpenPapers = Field(default=None, alias="DanhSachGiayToBoSung")
+    charges: OpenCharges = Field(default=None, alias="DanhSachLePhiBoSung")
     due_before: MaybeMoment = Field(default=None, alias="NgayHenTraTruoc")
     due_after: MaybeMoment = Field(default=None, alias="NgayHenTraMoi")
 
@@ -97,6 +152,7 @@ class Given(Part):
     name: Word = Field(default="", alias="TenGiayTo")
     id: Word = Field(default="", alias="GiayToId")
     code: Word = Field(default="", alias="MaKetQua")
+    link: OpenText = Field(default=None, alias="DuongDanTepTinKetQua", repr=False)
 
 
 class DossierMessage(Part):
@@ -122,9 +178,11 @@ class DossierMessage(Part):
     ended_at: MaybeMoment = Field(default=None, alias="NgayKetThucXuLy")
     means: Annotated[int, Field(ge=0, le=1)] = Field(default=0, alias="HinhThuc")
     unit: Word = Field(default="", alias="DonViXuLy")
+    note: OpenText = Field(default=None, alias="GhiChu", repr=False)
     channel: Annotated[int, Field(ge=1, le=3)] = Field(alias="KenhThucHien")
     papers: tuple[Paper, ...] = Field(default=(), alias="TaiLieuNop", max_length=MAX_PARTS)
     charges: tuple[Charge, ...] = Field(default=(), alias="DanhSachLePhi", max_length=MAX_PARTS)
+    others: OpenPapers = Field(default=None, alias="DanhSachTepDinhKemKhac")
     supplements: tuple[SupplementAsked, ...] = Field(
         default=(), alias="DanhSachHoSoBoSung", max_length=MAX_PARTS
     )

@@ -6,6 +6,7 @@ from typing_extensions import TypedDict
 
 from chalicelib import files, runtime
 from chalicelib.agency_code import canonical
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.dossiers import catalogue_import, publishing
 from chalicelib.contexts.dossiers.catalogue_import import CatalogueImport, RefusedRows
 from chalicelib.contexts.dossiers.domain.events import ProcedureTerms
@@ -222,9 +223,10 @@ def _whose(agency: str) -> str:
     """The agency in its canonical form.
 
     Raises:
-        NotYourOffer: the caller acts for another one.
+        NotYourOffer: the caller acts for another one, and has not taken its place.
     """
     code, caller = canonical(agency), routes.caller()
-    if caller.role != "administrator" and caller.agency != code:
+    own = caller.agency or ""
+    if caller.role != "administrator" and not Register(runtime.now()).acts_for(own, code):
         raise NotYourOffer(field="agency")
     return code

@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
+from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.dossiers.catalogue import catalogue
 from chalicelib.contexts.dossiers.domain.events import (
     ApplicantKind,
@@ -19,6 +20,7 @@ from chalicelib.contexts.dossiers.domain.events import (
     Link,
     WorkingLimit,
 )
+from chalicelib.contexts.dossiers.domain.offer import offer_id
 from chalicelib.contexts.dossiers.domain.procedure import ProcedureUnknown
 from chalicelib.contexts.dossiers.projections import (
     what_is_an_agency_called,
@@ -258,15 +260,22 @@ def _item(one: Found) -> ProcedureSummary:
 
 
 def _offered_by(agency: str, day: date) -> set[str]:
-    """The procedures that an agency offers on a day: a department's few hundred."""
-    offered, cursor = set[str](), None
+    """The procedures that an agency offers on a day: a department's few hundred.
+
+    What those offer whose place it took is its own; who answers for nobody any more offers nothing.
+    """
+    offered, cursor, register = set[str](), None, Register(runtime.now())
+    heir = register.heir(agency)
+    if heir is None:
+        return offered
+    offering = [heir.code, *register.predecessors(heir.code)]
     while True:
         page = runtime.views().page(
             which_procedures_does_an_agency_offer.answer,
-            by=agency,
+            by=offering,
             limit=EXAMINED,
             cursor=cursor,
-            keep=lambda row: _stands(row, day),
+            keep=lambda row: _period(row, day) is not None,
         )
         offered |= {row["procedure"] for row in page.items}
         if (cursor := page.next) is None:
@@ -274,25 +283,48 @@ def _offered_by(agency: str, day: date) -> set[str]:
 
 
 def _offering(code: str, day: date, limit: int, cursor: str | None) -> OfferingAgencies:
+    """A page of those that offer a procedure; for an agency that was merged, who took its place.
+
+    Whoever took places and makes the offer itself stands there by that one alone.
+    """
     page = runtime.views().page(
         which_agencies_offer_a_procedure.answer,
         by=code,
         limit=limit,
         cursor=cursor,
-        keep=lambda row: _stands(row, day),
+        keep=lambda row: _period(row, day) is not None,
     )
-    agencies = [row["agency"] for row in page.items]
-    names = _names(agencies)
-    items: list[OfferingAgency] = [
-        {
-            "agency": row["agency"],
-            "name": names.get(row["agency"], ""),
-            "online": row["portal"],
-            "until": row["until"],
+    periods = {row["agency"]: period for row in page.items if (period := _period(row, day))}
+    register = Register(runtime.now())
+    register.fetch(periods)
+    heirs = {agency: found.code for agency in periods if (found := register.heir(agency))}
+    named = {*heirs.values()}
+    themselves = periods.keys() | _offering_themselves(code, named - periods.keys(), day)
+    names = _names(sorted(named))
+    items: dict[str, OfferingAgency] = {}
+    for agency, heir in heirs.items():
+        if heir != agency and heir in themselves:
+            continue
+        until, online = periods[agency]["until"], periods[agency]["portal"]
+        if other := items.get(heir):
+            online = online or other["online"]
+            until = until and other["until"] and max(until, other["until"])
+        items[heir] = {
+            "agency": heir,
+            "name": names.get(heir, ""),
+            "online": online,
+            "until": until,
         }
-        for row in page.items
-    ]
-    return {"items": items, "next": page.next}
+    return {"items": [*items.values()], "next": page.next}
+
+
+def _offering_themselves(code: str, agencies: set[str], day: date) -> set[str]:
+    """Those of some agencies that offer a procedure on a day."""
+    if not agencies:
+        return set()
+    asked = [f"offer-{offer_id(code, agency)}" for agency in sorted(agencies)]
+    rows = runtime.views().rows(which_agencies_offer_a_procedure.answer, asked).values()
+    return {row.agency for row in rows if any(period.covers(day) for period in row.periods)}
 
 
 def _names(agencies: list[str]) -> dict[str, str]:
@@ -303,10 +335,14 @@ def _names(agencies: list[str]) -> dict[str, str]:
     return {key.removeprefix("agency-"): row.name for key, row in rows.items()}
 
 
-def _stands(row: dict[str, Any], day: date) -> bool:
+def _period(row: dict[str, Any], day: date) -> dict[str, Any] | None:
+    """The period of an offer that the day lies in, if it stands on that day."""
     # Days as ISO text are in the order of days.
     today = day.isoformat()
-    return bool(row["since"] <= today and (row["until"] is None or today < row["until"]))
+    for period in row["periods"]:
+        if period["since"] <= today and (period["until"] is None or today < period["until"]):
+            return dict(period)
+    return None
 
 
 def _rank(cursor: str | None) -> Rank | None:

@@ -97,6 +97,7 @@ class LateDossier(TypedDict):
     """A dossier at a step that should be done: `late`, past its appointment as well.
 
     `late_at` is the first moment that was missed, `overdue`: the schedule has said that it is late.
+    Before it is accepted, `step_due_at` is by when an online filing is answered.
     """
 
     dossier: str
@@ -228,10 +229,15 @@ def list_my_dossiers() -> Answer[Page[OwnDossier]]:
 def list_desk() -> Answer[Page[WaitingDossier]]:
     """What waits at the caller's desk, oldest due first.
 
-    An officer of a unit sees its dossiers and those that any unit may take. Query: `status`,
+    With it goes what waits at those whose place the agency took; `agency` asks for one of them. An
+    officer of a unit sees its dossiers and those that any unit may take. Query: `agency`, `status`,
     `officer`, `limit`, `cursor`, `seen`.
     """
     query, caller = routes.query(), routes.caller()
+    desk = desk_of(caller)
+    desks = (
+        [_agency()] if "agency" in query else [desk, *Register(runtime.now()).predecessors(desk)]
+    )
     units = {caller.unit, ""} if caller.unit else None
 
     def keep(item: dict[str, Any]) -> bool:
@@ -241,7 +247,7 @@ def list_desk() -> Answer[Page[WaitingDossier]]:
             and query.get("officer") in {None, item["officer"]}
         )
 
-    return _page(what_waits_at_my_desk.answer, desk_of(caller), keep)
+    return _page(what_waits_at_my_desk.answer, desks, keep)
 
 
 @routes.get("/late-dossiers", allow=READERS)
@@ -374,7 +380,7 @@ def _agency() -> str:
 
 def _page(
     question: Projection[Any],
-    by: str,
+    by: str | list[str],
     keep: Callable[[dict[str, Any]], bool] | None = None,
     *,
     newest: bool = False,

@@ -2,7 +2,7 @@
 
 from chalicelib import files
 from chalicelib.contexts.dossiers import filing
-from chalicelib.contexts.dossiers.acting import carry_out, command, seen_by
+from chalicelib.contexts.dossiers.acting import acting, carry_out, command, seen_by
 from chalicelib.contexts.dossiers.asked import NewDossier, NewFile, Reason, Supplement
 from chalicelib.contexts.dossiers.domain.commands import RequestWithdrawal
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown, KeptElsewhere
@@ -77,8 +77,9 @@ def hand_in_supplement(dossier_id: str) -> Answer[Receipt]:
     """Hand in what was asked for. 202; refuses `supplement-too-late`, `component-missing`."""
     origin, caller, asked = routes.origin(), routes.caller(), routes.json(Supplement)
     state = seen_by(caller, dossier_id).state
-    wish = filing.supplement(asked, caller, state, origin)
-    return accepted(carry_out(wish, lambda wish: filing.hand_in(wish, asked, caller, state)))
+    # In whose name is settled first: what is refused loses its uploads.
+    wish = acting(filing.supplement(asked, caller, state, origin))
+    return accepted(filing.hand_in(wish, asked, caller, state))
 
 
 @routes.put("/dossiers/{dossier_id}/withdrawal", allow={"citizen", "officer", "system"})

@@ -38,6 +38,7 @@ from chalicelib.contexts.dossiers.domain.events import (
     Step,
     SyncedFee,
     SyncedFile,
+    SyncedPaper,
 )
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown
 from chalicelib.contexts.dossiers.domain.state import (
@@ -64,7 +65,7 @@ class Standing(NamedTuple):
         """The applicant."""
         last = self.state.elsewhere
         if last:
-            known = last.applicant or last.contact or last.summary
+            known = last.applicant or last.contact or last.summary or last.note
             return known.subject if known else ""
         return self.state.subject
 
@@ -170,12 +171,16 @@ class FiledDossier(DossierAnywhere):
 
 
 class SyncedState(TypedDict):
-    """The last that the system which keeps the dossier said of it, as of `state_at`."""
+    """The last that the system which keeps the dossier said of it, as of `state_at`.
+
+    `note` is None for who may not read it.
+    """
 
     state_at: datetime
     procedure_name: str
     field: str
     field_name: str
+    note: str | None
     receipt: str
     received_at: datetime | None
     due_at: datetime | None
@@ -183,7 +188,7 @@ class SyncedState(TypedDict):
     returned_at: datetime | None
     unit: str
     supplements: int
-    papers: tuple[SyncedFile, ...]
+    papers: tuple[SyncedPaper, ...]
     fees: tuple[SyncedFee, ...]
     issued: tuple[SyncedFile, ...]
     on_time: bool | None
@@ -244,12 +249,15 @@ def shown(found: Standing, read: Opened) -> FiledDossier | SyncedDossier:
         "contact": read(said.contact),
     }
     if isinstance(said, DossierStateAdopted):
-        return {**known, "elsewhere": _elsewhere(said)}
+        return {**known, "elsewhere": _elsewhere(said, read)}
     answers = [
         event.answers
         for event in found.events
         if isinstance(event, DossierSubmitted | DossierSupplementReceived) and event.answers
     ]
+    answer_by: datetime | None = None
+    for event in found.events:
+        answer_by = getattr(event, "answer_by", None) or answer_by
     return {
         **known,
         "terms": {
@@ -265,7 +273,7 @@ def shown(found: Standing, read: Opened) -> FiledDossier | SyncedDossier:
         "wanted": said.wanted,
         "language": said.language,
         "filed_at": said.at,
-        "answer_by": said.answer_by,
+        "answer_by": answer_by,
     }
 
 
@@ -288,12 +296,13 @@ def _handed_in(events: Iterable[AnyDossierEvent]) -> Iterable[HandedIn]:
             yield from event.components
 
 
-def _elsewhere(last: DossierStateAdopted) -> SyncedState:
+def _elsewhere(last: DossierStateAdopted, read: Opened) -> SyncedState:
     return {
         "state_at": last.state_at,
         "procedure_name": last.procedure_name,
         "field": last.field,
         "field_name": last.field_name,
+        "note": read(last.note),
         "receipt": last.receipt,
         "received_at": last.received_at,
         "due_at": last.due_at,

@@ -30,9 +30,10 @@ from chalicelib.contexts.dossiers.domain.events import (
     DossierStateAdopted,
     SyncedFee,
     SyncedFile,
+    SyncedPaper,
 )
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown, KeptHere, NotYourDossier
-from chalicelib.contexts.dossiers.portal_form import Charge, DossierMessage, Given, Paper
+from chalicelib.contexts.dossiers.portal_form import Charge, DossierMessage, Paper
 from chalicelib.contexts.dossiers.projections import where_is_my_dossier
 from chalicelib.contexts.dossiers.shown import Standing, standing
 from chalicelib.handle import Stale
@@ -203,7 +204,7 @@ def _wish(
     last = known.state.elsewhere if known else None
     same = {
         "code", "portal", "state_at", "procedure", "procedure_name", "field", "field_name",
-        "summary", "receipt", "received_at", "due_at", "ended_at", "returned_at", "unit",
+        "summary", "note", "receipt", "received_at", "due_at", "ended_at", "returned_at", "unit",
     }  # fmt: skip
     return AdoptState(
         origin=origin,
@@ -211,9 +212,8 @@ def _wish(
         **terms(),
         agency=agency,
         subject=(
-            runtime.subject("person", kind, message.identity_number)
-            if message.identity_number
-            else runtime.subject("person", "of-dossier", id_)
+            runtime.person_numbered(kind, message.identity_number)
+            or runtime.subject("person", "of-dossier", id_)
         ),
         channel=_CHANNELS[message.channel],
         applicant_kind=kind,
@@ -230,15 +230,31 @@ def _wish(
         means="post" if message.means else "desk",
         # A later message may leave a list out; what was said once stays said.
         supplements=max(len(message.supplements), last.supplements if last else 0),
-        papers=_listed(message.papers) or (last.papers if last else ()),
+        papers=_papers(message.papers) if message.papers else (last.papers if last else ()),
         fees=tuple(map(_fee, message.charges)) or (last.fees if last else ()),
-        issued=_listed(message.results) or (last.issued if last else ()),
+        issued=tuple(SyncedFile(code=one.code, id=one.id) for one in message.results)
+        or (last.issued if last else ()),
         **{name: getattr(message, name) for name in same},
     )
 
 
-def _listed(parts: Iterable[Paper | Given]) -> tuple[SyncedFile, ...]:
-    return tuple(SyncedFile(code=part.code, id=part.id) for part in parts)
+def _papers(parts: Iterable[Paper]) -> tuple[SyncedPaper, ...]:
+    """The papers that are there."""
+    return tuple(
+        SyncedPaper(
+            code=part.code,
+            id=part.id,
+            digitised=_flag(part.digitised),
+            reused=_flag(part.reused),
+        )
+        for part in parts
+        if not _flag(part.deleted)
+    )
+
+
+def _flag(said: str | None) -> bool | None:
+    """A flag; of what is said in other words than the standard's, nothing is guessed."""
+    return {"0": False, "1": True}.get(said or "")
 
 
 def _fee(charge: Charge) -> SyncedFee:

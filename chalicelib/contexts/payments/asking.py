@@ -21,6 +21,7 @@ from chalicelib.contexts.payments.domain.commands import (
 )
 from chalicelib.contexts.payments.domain.payment import payment
 from chalicelib.contexts.payments.domain.refusals import (
+    AnotherRefundUnderWay,
     PaymentUnknown,
     RefundStandsElsewhere,
     RefundUnknown,
@@ -50,6 +51,9 @@ AT_ONCE = 500
 """Asked each minute, those that are due longest first."""
 NO_ANSWER = "no-answer"
 """What is noted of a provider that was asked in vain: it is asked again as if it did not know."""
+
+_PASSES = (ProviderUnavailable, AnotherRefundUnderWay)
+"""Nothing is wrong here: it is only not its turn yet, or nobody is there."""
 
 _log = Logger(service="lien-thong")
 Origins = Callable[[str, str], Origin]
@@ -82,7 +86,7 @@ def ask_what_is_due(origins: Origins, over: Callable[[], bool]) -> None:
                 pay_back(row.payment, row.refund, origin)
         except Exception as error:  # noqa: BLE001 -- one case is no reason to hold up all others.
             # Whatever it was, it is tried again in a minute.
-            if not isinstance(error, ProviderUnavailable) and not runtime.may_pass(error):
+            if not isinstance(error, _PASSES) and not runtime.may_pass(error):
                 _log.error("provider not asked", extra={"about": name, **blame(error)})
 
     with ThreadPoolExecutor(TOGETHER) as asking:
@@ -111,6 +115,7 @@ def pay_back(payment_id: str, refund: str, origin: Origin) -> Done:
 
     Raises:
         PaymentUnknown, RefundUnknown, RefundStandsElsewhere: there is nothing to pay back.
+        AnotherRefundUnderWay: another refund of the same transaction goes first.
         ProviderUnknown, ProviderUnavailable: nobody is there to do it; nothing was recorded.
     """
     store = runtime.event_store()
@@ -125,6 +130,8 @@ def pay_back(payment_id: str, refund: str, origin: Origin) -> Done:
         return Done(commits[-1].stream, commits[-1].number)
     if found.status not in {"approved", "failed"}:
         raise RefundStandsElsewhere(f"it is {found.status}", field="refund")
+    if state.waits(refund):
+        raise AnotherRefundUnderWay
     taken = state.transactions[found.transaction]
     wish = RefundWish(
         refund=refund,
@@ -134,6 +141,7 @@ def pay_back(payment_id: str, refund: str, origin: Origin) -> Done:
         captured=taken.captured,
         begun_at=taken.at,
         by=origin.actor,
+        attempt=found.failures,
     )
     said = providers.adapter(found.provider).refund(wish)
     if said is None:

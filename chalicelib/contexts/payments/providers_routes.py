@@ -14,6 +14,7 @@ from chalicelib.contexts.payments.domain.events import ProviderTerms
 from chalicelib.contexts.payments.domain.payee import PayeeAccounts, SetPayeeAccount, payee
 from chalicelib.contexts.payments.domain.provider import (
     ProviderCommand,
+    ProviderState,
     ProviderStatus,
     RegisterProvider,
     ResumeProvider,
@@ -175,26 +176,30 @@ def take_notice_in_body(provider_code: str) -> Response:
 
 
 def _take(provider_code: str, body: bytes) -> Response:
-    spoken = providers.adapter(provider_code)
-    reply = spoken.reply(_verdict(spoken, body))
+    state, _ = providers.known(provider_code)
+    assert state.terms is not None
+    # How a provider is answered needs no secret, which may be what cannot be read just now.
+    reply = providers.spoken(provider_code, state.terms, "").reply(
+        _verdict(provider_code, state, body)
+    )
     return Response(to_json(reply.body).decode(), {"Content-Type": JSON}, reply.status)
 
 
-def _verdict(spoken: providers.Provider, body: bytes) -> providers.Verdict:
+def _verdict(code: str, state: ProviderState, body: bytes) -> providers.Verdict:
     """What became of a notice; nothing in it is looked at before its proof."""
     query = routes.query()
     if len(body) + sum(map(len, (*query, *query.values()))) > NOTICE_BYTES:
         return "unreadable"
     headers = {name.lower(): value for name, value in routes.request.headers.items()}
     try:
-        notice = spoken.read_notice(providers.Request(query, headers, body, runtime.now()))
-        return note(notice, spoken.code, "notice")
+        request = providers.Request(query, headers, body, runtime.now())
+        return note(providers.opened(code, state).read_notice(request), code, "notice")
     except Unauthenticated:
         return "untrusted"
     except Invalid:
         return "unreadable"
     except Exception as error:  # noqa: BLE001 -- whatever it is, the provider must send it again.
-        where: dict[str, Any] = {"provider": spoken.code, **blame(error)}
+        where: dict[str, Any] = {"provider": code, **blame(error)}
         _log.error("a notice was not taken", extra=where)
         return "broken"
 

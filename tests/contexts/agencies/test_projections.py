@@ -202,7 +202,10 @@ predecessor = Predecessor(
 @pytest.mark.parametrize(
     ("events", "row"),
     [
-        ([entered, connected, dissolved], predecessor),
+        (
+            [entered, connected, dissolved],
+            predecessor.model_copy(update={"valid_to": date(2026, 6, 30)}),
+        ),
         (
             [entered, renamed, corrected],
             predecessor.model_copy(
@@ -372,6 +375,43 @@ def of_archive(event):
 def test_the_mailbox_after_keys_rotated_and_locks(events, keys, is_locked):
     row = folded(how_is_an_agency_reached.answer, entered, *events)
     assert (row.public_keys, row.locked) == (keys, is_locked)
+
+
+at_two = connected.model_copy(update={"endpoint": "https://two.example"})
+other_keys = connected.model_copy(update={"public_keys": ("bmV3",)})
+instead = connected.model_copy(update={"system": "second", "public_keys": ("c2Vj",)})
+
+
+@pytest.mark.parametrize(
+    ("events", "after_days", "keys"),
+    [
+        pytest.param([connected], 0, ["a2V5"], id="a key is good as long as it stands"),
+        pytest.param([connected, rotated], 0, ["a2V5"], id="the new one is not good yet"),
+        pytest.param([connected, rotated], 1, ["a2V5", "b3RoZXI"], id="both are, in the overlap"),
+        pytest.param([connected, rotated], 7, ["b3RoZXI"], id="the old one has retired"),
+        pytest.param([connected, rotated, at_two], 7, [], id="a key that stays keeps its time"),
+        pytest.param([connected, rotated, other_keys], 0, ["bmV3"], id="others are good at once"),
+        pytest.param(
+            [connected, rotated, other_keys, connected], 7, ["a2V5"], id="and so is one come back"
+        ),
+        pytest.param([connected, rotated, instead], 7, ["c2Vj"], id="those of another mailbox"),
+        pytest.param(
+            [connected, rotated, instead, connected], 7, [], id="the first system is it again"
+        ),
+        pytest.param(
+            [connected, instead, rotated, at_two], 7, [], id="rotated while it was not the mailbox"
+        ),
+    ],
+)
+def test_which_keys_a_mailbox_signs_its_receipts_with(events, after_days, keys):
+    row = folded(how_is_an_agency_reached.answer, entered, *events)
+    assert row.keys_at(NOW + timedelta(days=after_days)) == keys
+    assert Address.model_validate_json(row.model_dump_json()) == row
+
+
+def test_an_address_from_before_there_were_windows_is_still_read():
+    stored = address.model_dump(mode="json", exclude={"windows"})
+    assert Address.model_validate(stored).keys_at(NOW) == ["a2V5"]
 
 
 @pytest.mark.parametrize("event", [rotated, locked, unlocked])

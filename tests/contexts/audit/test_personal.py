@@ -24,6 +24,7 @@ from deployed import on_moto
 from chalicelib import registry, runtime
 from chalicelib.contexts.audit import access_log
 from chalicelib.contexts.audit.domain.subject import subject as subjects
+from chalicelib.contexts.dossiers.shown import standing
 from chalicelib.handle import Stale
 from chalicelib.http.identity import Caller
 from chalicelib.http.resource import Reading, Resource
@@ -113,6 +114,15 @@ def test_the_log_tells_nobody_whose_it_is(citizen):
         assert refused == (422, "invalid-month")
 
 
+def test_nothing_public_links_it_to_the_dossier(citizen):
+    path = filed(citizen)
+    CLERK.do("PUT", f"{path}/acceptance", x_correlation_id="demo-ticket-7")
+    CLERK.ask("GET", path, x_correlation_id="demo-ticket-7")
+    stream = citizen.get("/my/accesses")["stream"]
+    [read] = runtime.event_store().load(stream)
+    assert b"demo-ticket-7" not in read.header
+
+
 def test_a_file_is_read_when_its_link_is_given(citizen):
     form = upload(citizen, b"demo form")
     path = filed(citizen, components=dossier_of(citizen, form)["components"])
@@ -140,7 +150,7 @@ def test_many_persons_at_once_are_each_told():
 
 def reading_about(names):
     caller = Caller(subject="demo-clerk", role="officer", agency="Z01")
-    return Reading(caller, frozenset(names), "GET /demo", "/demo", "", "", "")
+    return Reading(caller, frozenset(names), "GET /demo", "/demo", "", "")
 
 
 def test_neither_clerks_nor_systems_are_told():
@@ -344,7 +354,7 @@ def test_a_hold_stands_in_the_way_until_it_is_lifted(citizen):
 def test_an_officer_asks_for_somebody_and_another_approves(way, citizen):
     name = name_of(citizen)
     if "identity_number" in way:
-        name = runtime.subject("person", "citizen", "DEMO-1")
+        name = runtime.person_numbered("citizen", "DEMO-1")
         filed(person=CLERK, channel="direct", access="desk")
     else:
         filed(citizen)
@@ -359,6 +369,25 @@ def test_an_officer_asks_for_somebody_and_another_approves(way, citizen):
     approval = f"/subjects/{name}/erasure/approval"
     assert CHIEF.refused("PUT", approval) == (403, "second-person-needed")
     DEPUTY.do("PUT", approval)
+
+
+def test_a_number_is_the_same_however_it_is_written():
+    applicant = {"name": "Demo Applicant", "identity_number": "079 200.000-01a"}
+    path = filed(person=CLERK, channel="direct", access="desk", applicant=applicant)
+    asked = {"identity_number": "07920000001A", "reason": "asked at the desk"}
+    where = CHIEF.ask("POST", "/erasures", asked).headers["Location"]
+    DEPUTY.do("PUT", f"{where}/approval")
+    carry_out()
+    assert CLERK.get(path)["applicant"] is None
+
+
+def test_who_has_no_number_is_not_who_has_none_either():
+    applicant = {"name": "Demo Applicant", "identity_number": " - "}
+    paths = [filed(CLERK, channel="direct", access="desk", applicant=applicant) for _ in "ab"]
+    ids = [path.rsplit("/", 1)[1] for path in paths]
+    assert standing(ids[0]).subject != standing(ids[1]).subject
+    asked = {"identity_number": "-", "reason": "demo"}
+    assert CHIEF.refused("POST", "/erasures", asked) == (404, "subject-unknown")
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,8 @@ SAID = {"subject": NAME, "by_agency": "Z01", "at": AT}
 request = RequestErasure(**BASE, reason="demo reason")
 approve = ApproveErasure(**{**BASE, "origin": SECOND})
 approve_own = ApproveErasure(**BASE)
+OTHER_ROLE = FIRST.model_copy(update={"actor": "administrator:demo-1"})
+approve_own_otherwise = ApproveErasure(**{**BASE, "origin": OTHER_ROLE})
 hold = SetLegalHold(**BASE, reference="demo-1")
 lift = LiftLegalHold(**BASE, reference="demo-1")
 note = NoteErased(**BASE, files=3)
@@ -73,6 +75,9 @@ erased = SubjectErased(subject=NAME, files=3, at=AT)
         pytest.param([requested, approved, erased], approve, [], id="nor when it is done"),
         pytest.param([], approve, ErasureNotRequested, id="nobody asked"),
         pytest.param([requested], approve_own, SecondPersonNeeded, id="not by the same person"),
+        pytest.param(
+            [requested], approve_own_otherwise, SecondPersonNeeded, id="nor in another role"
+        ),
         pytest.param([requested, held], approve, HeldByLaw, id="a proceeding needs the data"),
         pytest.param(
             [requested, held, held_too, lifted], approve, HeldByLaw, id="every hold must go"

@@ -20,6 +20,7 @@ from chalicelib.contexts.documents.domain.events import (
     CopyReceived,
     CopyReceptionOverdue,
     CopyReceptionRefused,
+    CopyResent,
     DocumentAmended,
     DocumentRelayed,
     DocumentReplaced,
@@ -149,6 +150,10 @@ reception_overdue = CopyReceptionOverdue(
     due_at=DUE, **(_BETWEEN | {"at": DUE + timedelta(seconds=1)})
 )
 reception_refused = CopyReceptionRefused(note="not for us", **_BETWEEN)
+ABOUT = f"document-{DOCUMENT}@2"
+resent = CopyResent(
+    number=1, about=ABOUT, edition=2, subject="Demo document, put right", **_BETWEEN
+)
 received = CopyReceived(**_BETWEEN)
 assigned = CopyAssigned(**_BETWEEN)
 processing_started = CopyProcessingStarted(**_BETWEEN)

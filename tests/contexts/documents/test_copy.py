@@ -1,5 +1,6 @@
 import pytest
 from contexts.documents.demo_documents import (
+    DOCUMENT,
     LATER_ORIGIN,
     ORIGIN,
     OTHER,
@@ -55,11 +56,13 @@ from chalicelib.contexts.documents.domain.copy import (
     RefuseRecall,
     RefuseReception,
     RequestRecall,
+    ResendCopy,
     StartProcessing,
     StatusGoesBack,
     copy,
     decide,
 )
+from chalicelib.contexts.documents.domain.events import ABANDONED
 from chalicelib.kernel import Refused
 
 
@@ -452,6 +455,7 @@ def test_each_status_has_the_code_of_its_event():
 REPORTERS = st.sampled_from([RECEIVER, RECEIVER, RECEIVER, RECEIVER, SENDER, OTHER])
 ASKERS = st.sampled_from([SENDER, SENDER, SENDER, RECEIVER, OTHER])
 NOTES = st.sampled_from(["a reason", "a reason", ""])
+RESENDINGS = st.integers(0, 2)
 PROGRESS = {"01": 1, "03": 2, "04": 3, "05": 4, "06": 5}
 """How far each code is."""
 
@@ -472,9 +476,15 @@ class CopyLife(RuleBasedStateMachine):
     def is_opened(self):
         self.obey(open_it())
 
-    @rule(origin=st.sampled_from([ORIGIN, LATER_ORIGIN]))
-    def arrives(self, origin):
-        self.obey(note_arrival(origin=origin))
+    @rule(origin=st.sampled_from([ORIGIN, LATER_ORIGIN]), resending=RESENDINGS)
+    def arrives(self, origin, resending):
+        self.obey(note_arrival(origin=origin, resending=resending))
+
+    @rule(agency=ASKERS, edition=st.integers(1, 3))
+    def is_sent_again(self, agency, edition):
+        about = f"document-{DOCUMENT}@{edition}"
+        sent = {"document": DOCUMENT, "about": about, "edition": edition, "subject": "Demo"}
+        self.obey(ResendCopy(origin=ORIGIN, agency=agency, **sent))
 
     @rule(agency=REPORTERS, note=NOTES)
     def is_not_taken(self, agency, note):
@@ -512,13 +522,16 @@ class CopyLife(RuleBasedStateMachine):
     def is_kept(self, agency, note):
         self.obey(said(RefuseRecall, agency, note=note))
 
-    @rule(what=st.sampled_from(["document", "order", "recall"]), about=st.sampled_from("12"))
-    def is_not_delivered(self, what, about):
+    @rule(
+        what=st.sampled_from(["document", "order", "recall"]),
+        about=st.sampled_from("12"),
+        reason=st.sampled_from(["422", ABANDONED]),
+        resending=RESENDINGS,
+    )
+    def is_not_delivered(self, what, about, reason, resending):
         origin = ORIGIN.model_copy(update={"causation": about})
-        opened = opening if what == "document" else None
-        self.obey(
-            NoteDeliveryRefused(origin=origin, undelivered=what, reason="422", opening=opened)
-        )
+        found = {"opening": opening, "resending": resending} if what == "document" else {}
+        self.obey(NoteDeliveryRefused(origin=origin, undelivered=what, reason=reason, **found))
 
     def obey(self, command):
         before = copy.fold(self.events)
@@ -530,21 +543,21 @@ class CopyLife(RuleBasedStateMachine):
         after = copy.fold(self.events)
         assert decide(command, after) == []
         if isinstance(command, NoteDeliveryRefused):
-            assert after.model_copy(update={"undelivered": before.undelivered}) == before or (
-                before.opening is None
-            )
+            noted = {name: getattr(before, name) for name in ("undelivered", "given_up")}
+            assert after.model_copy(update=noted) == before or before.opening is None
             return
         if isinstance(command, OpenCopy | NoteArrival | OrderChange):
             return
-        asker = SENDER if isinstance(command, RequestRecall) else RECEIVER
+        asker = SENDER if isinstance(command, RequestRecall | ResendCopy) else RECEIVER
         assert command.agency == asker
         if isinstance(command, RefuseRecall):
             assert after.status == before.status
 
     @property
     def codes(self):
-        """What was said; an order counts as a wish to have the copy back."""
-        told = self.events[1:]
+        """What was said since it was sent; an order counts as a wish to have the copy back."""
+        again = [n for n, event in enumerate(self.events) if event.type == "copy.resent"]
+        told = self.events[max(again, default=0) + 1 :]
         return [
             getattr(event, "code", "order")
             for event in told
@@ -557,6 +570,21 @@ class CopyLife(RuleBasedStateMachine):
         kinds = [event.type for event in self.events]
         assert kinds.count("copy.opened") == (1 if kinds else 0)
         assert kinds[:1] in ([], ["copy.opened"])
+
+    @invariant()
+    def it_is_sent_again_after_02_or_when_it_was_given_up(self):
+        refused, gone, number = False, False, 0
+        for event in self.events:
+            match event.type:
+                case "copy.resent":
+                    number += 1
+                    assert refused or gone
+                    assert event.number == number
+                    refused = gone = False
+                case "copy.reception_refused":
+                    refused = True
+                case "copy.delivery_refused":
+                    gone = gone or (event.undelivered, event.reason) == ("document", ABANDONED)
 
     @invariant()
     def statuses_only_rise(self):
@@ -602,6 +630,10 @@ class CopyLife(RuleBasedStateMachine):
                 case "copy.change_agreed" | "copy.change_refused":
                     assert asked == event.change
                     asked = None
+                case "copy.reception_refused":
+                    asked = None
+                case "copy.resent":
+                    edition = event.edition
                 case "copy.recall_requested" | "copy.recall_agreed" | "copy.recall_refused":
                     assert asked in {None, "amendment"}
 

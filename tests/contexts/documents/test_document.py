@@ -129,6 +129,12 @@ FILES = (attachment,) * (MAX_ATTACHMENTS + 1)
         ),
         pytest.param(
             [],
+            send(hops=(passed("", "x"), passed("Z01"))),
+            [sent_with(hops=(passed("", "x"), passed("Z01")))],
+            id="past a system without a name",
+        ),
+        pytest.param(
+            [],
             send(
                 hops=(Hop(agency="Z01", at="x"),), warnings=("w",), reason="r", paper_follows=True
             ),
@@ -188,6 +194,10 @@ def test_what_is_sent(given, when, then):
         pytest.param(send(staff=None), id="by another clerk"),
         pytest.param(send(hops=(Hop(agency="Z01", at="x"),)), id="over another road"),
         pytest.param(send(warnings=("read otherwise",)), id="read by a newer reader"),
+        pytest.param(
+            send(attachments=(attachment.model_copy(update={"description": "Annex"}),)),
+            id="with more said of a file",
+        ),
         pytest.param(
             send(sender=sender.model_copy(update={"name": "New name"})), id="after a new name"
         ),
@@ -395,6 +405,13 @@ def amended_with(**fields):
 NO_RECEIVERS = {"added": (), "dropped": ()}
 ONLY_WORDS = amended_with(concerned=(RECEIVER, OTHER), **NO_RECEIVERS)
 ONLY_RECEIVERS = amended_with(official=official, concerned=())
+IN_VAIN = ("not-amendable official/number", "not-amendable official/priority")
+NOTED = amended_with(
+    official=official,
+    concerned=(),
+    warnings=(*IN_VAIN, "not-amendable paper_follows"),
+    **NO_RECEIVERS,
+)
 
 
 @pytest.mark.parametrize(
@@ -432,9 +449,31 @@ ONLY_RECEIVERS = amended_with(official=official, concerned=())
         ),
         pytest.param(
             [sent],
-            amend(fields=PUT_RIGHT | {"number": "9", "priority": 3}),
-            [amended],
+            amend(fields=PUT_RIGHT | {"number": "9", "priority": 3}, warnings=("w",)),
+            [amended_with(warnings=("w", *IN_VAIN))],
             id="neither its name nor its lane",
+        ),
+        pytest.param(
+            [sent],
+            amend(fields={"number": "9", "priority": 3}, paper_follows=True, **NO_RECEIVERS),
+            [NOTED],
+            id="in what cannot be changed only: it is noted",
+        ),
+        pytest.param(
+            [sent, NOTED],
+            amend(fields={"number": "9", "priority": 3}, paper_follows=True, **NO_RECEIVERS),
+            [],
+            id="in what cannot be changed, twice",
+        ),
+        pytest.param(
+            [sent],
+            amend(
+                fields={"reference": "Z01,2026-01-02,1/QĐ-DEMO"},
+                paper_follows=False,
+                **NO_RECEIVERS,
+            ),
+            [],
+            id="in how its name is written",
         ),
         pytest.param(
             [sent, amended],
@@ -825,7 +864,8 @@ REVOCATIONS = st.builds(
 AMENDMENTS = st.builds(
     amend,
     agency=st.sampled_from([SENDER, SENDER, SENDER, OTHER]),
-    fields=st.sampled_from([{}, PUT_RIGHT, {"content": "More"}]),
+    fields=st.sampled_from([{}, PUT_RIGHT, {"content": "More"}, {"priority": 3}]),
+    paper_follows=st.sampled_from([None, True]),
     added=st.lists(st.sampled_from([added, other]), max_size=2).map(tuple),
     dropped=st.lists(st.sampled_from([RECEIVER, OTHER]), max_size=1).map(tuple),
     concerned=st.sampled_from([None, (), (RECEIVER,)]),

@@ -16,9 +16,11 @@ from gateway import Gateway, caller
 
 from app import app
 from chalicelib import runtime
+from chalicelib.contexts.audit import erase
 from chalicelib.contexts.documents import files, originals
 from chalicelib.contexts.documents.domain.document import document
 from chalicelib.contexts.documents.intake import Job, Submission, submissions, take_in
+from chalicelib.contexts.documents.signatures import examine
 from chalicelib.contexts.documents.submission import examined
 from chalicelib.handle import fold
 from chalicelib.http.problems import refused
@@ -41,6 +43,12 @@ def deployment():
             assert post(administrator, "/agencies", entered).status == 201
         trust(authority().pem)
         yield
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """However busy this machine is: what bounds an examination is its processor time."""
+    monkeypatch.setattr(examine, "WAIT_S", 600)
 
 
 def trust(bundle):
@@ -249,6 +257,27 @@ def test_forgetting_the_clerk_makes_the_message_unreadable():
     answer = original(location)
     assert (answer.status, answer.json["code"]) == (410, "original-erased")
     assert sender.call("GET", location).json["staff"] is None
+
+
+def test_auditors_do_not_read_whom_to_ask():
+    location = send(message(staff=STAFF))
+    assert auditor.call("GET", location).json["staff"] is None
+    for gateway in (sender, receiver):
+        assert gateway.call("GET", location).json["staff"]["staff"] == "Demo Clerk"
+
+
+def test_a_clerk_is_forgotten_as_anybody_is():
+    location = send(message(staff=STAFF.replace("Demo Clerk", "Former Clerk")))
+    name = event_of(location).now.staff.subject
+    asked = post(administrator, "/erasures", {"subject": name, "reason": "left office"})
+    assert asked.status == 202, asked.text
+    deputy = Gateway(app, caller("administrator", "deputy"))
+    key = {"idempotency-key": str(uuid4())}
+    where = f"{asked.headers['Location']}/approval"
+    assert deputy.call("PUT", where, {}, key).status == 202
+    erase.carry_out(f"subject-{name}", name)
+    assert sender.call("GET", location).json["staff"] is None
+    assert original(location).json["code"] == "original-erased"
 
 
 def test_each_edition_has_the_message_that_made_it():

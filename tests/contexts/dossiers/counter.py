@@ -14,7 +14,7 @@ from gateway import Gateway, caller
 
 from app import app
 from chalicelib import runtime
-from chalicelib.contexts.agencies.domain.agency import RegisterAgency, agency
+from chalicelib.contexts.agencies.domain.agency import MergeAgency, RegisterAgency, agency
 from chalicelib.contexts.dossiers.domain.offer import OfferProcedure, offer, offer_id
 from chalicelib.contexts.dossiers.domain.procedure import PublishProcedure, procedure
 from chalicelib.contexts.dossiers.domain.refusals import DossierUnknown
@@ -22,6 +22,7 @@ from chalicelib.handle import handle
 from chalicelib.http.problems import status_of
 from chalicelib.kernel import Origin
 from chalicelib.workers import react, sequence
+from chalicelib.working_time import HANOI
 
 UNKNOWN = (status_of(DossierUnknown()), DossierUnknown.code)
 
@@ -107,6 +108,19 @@ def open_counter(terms=TERMS, desk=DESK, code=CODE, *, portal=True):
         portal=portal,
     )
     handle(store, offer, offer_id(code, desk), made)
+
+
+def merge(gone, heir):
+    """From today on an agency takes another one's place."""
+    command = MergeAgency(
+        origin=origin(),
+        code=gone,
+        successor=heir,
+        effective_on=runtime.now().astimezone(HANOI).date(),
+        source="demo data",
+        heirs=(heir,),
+    )
+    handle(runtime.event_store(), agency, gone, command)
 
 
 def upload(person, content):

@@ -43,6 +43,7 @@ def synced(*states, **changes):
 
 
 NOW = MONDAY + DAY
+LATER = NOW + 8 * DAY
 
 
 @pytest.mark.parametrize(
@@ -95,17 +96,25 @@ def test_the_clock_of_another_system_may_be_a_little_ahead():
     assert dossier.decide(soon, dossier.initial)
 
 
-def test_two_states_of_one_second_follow_each_other():
-    state = synced(4)
-    state = dossier.fold(dossier.decide(ask(AdoptState, state, at=NOW, portal=9), state), state)
-    state = dossier.fold(dossier.decide(ask(AdoptState, state, at=NOW, portal=10), state), state)
-    assert state.status == "returned"
+@pytest.mark.parametrize("states", [(1, 2), (4, 5), (9, 10), (4, 5, 4), (1, 5, 4)])
+def test_states_of_one_second_follow_each_other_and_change_nothing_when_they_are_sent_again(states):
+    wishes = [ask(AdoptState, at=NOW, portal=portal) for portal in states]
+    state = dossier.initial
+    for wish in wishes:
+        state = dossier.fold(dossier.decide(wish, state), state)
+    assert state.heard == set(states)
+    for wish in wishes:
+        assert dossier.decide(wish, state) == []
+    # The next second is another one.
+    later = ask(AdoptState, state, at=NOW + DAY, portal=10)
+    assert dossier.fold(dossier.decide(later, state), state).heard == {10}
 
 
 @pytest.mark.parametrize(
     ("changes", "on_time"),
     [
         ({"portal": 4, "due_at": NOW}, None),
+        ({"portal": 4, "due_at": NOW, "ended_at": NOW + DAY}, None),
         ({"portal": 9, "due_at": NOW, "ended_at": NOW}, True),
         ({"portal": 9, "due_at": NOW, "ended_at": NOW + DAY}, False),
         ({"portal": 9, "due_at": NOW, "ended_at": NOW, "supplements": 1}, True),
@@ -126,6 +135,42 @@ def test_what_is_said_again_later_has_not_ended_later():
     assert event.on_time is True
 
 
+@pytest.mark.parametrize(
+    ("told", "on_time"),
+    [
+        pytest.param(({"portal": 9}, {"portal": 10}), True, id="returned after the appointment"),
+        pytest.param(({"portal": 9}, {"portal": 10, "returned_at": LATER}), True, id="and it says"),
+        pytest.param(({"portal": 9}, {"portal": 4}, {"portal": 9}), True, id="corrected too late"),
+        pytest.param(({"portal": 9, "ended_at": LATER}, {"portal": 10}), False, id="done too late"),
+        pytest.param(
+            ({"portal": 9, "ended_at": LATER}, {"portal": 10, "due_at": LATER + DAY}),
+            False,
+            id="the appointment is moved afterwards",
+        ),
+        pytest.param(
+            ({"portal": 9, "supplements": 2}, {"portal": 10, "supplements": 2}),
+            False,
+            id="asked for more too often",
+        ),
+        pytest.param(
+            ({"portal": 9, "due_at": None}, {"portal": 10}), True, id="the appointment is told last"
+        ),
+        pytest.param(
+            ({"portal": 9, "due_at": None, "ended_at": LATER}, {"portal": 10}),
+            False,
+            id="the appointment that was missed is told last",
+        ),
+    ],
+)
+def test_the_first_end_is_the_one_that_is_measured(told, on_time):
+    moments = (MONDAY, *(LATER + n * DAY for n in range(9)))
+    wishes = (
+        (AdoptState, {"at": at, "due_at": NOW, **said})
+        for at, said in zip(moments, told, strict=False)
+    )
+    assert live(*wishes)[0][-1].on_time is on_time
+
+
 def test_what_is_opened_again_has_ended_before():
     ends = ((AdoptState, {"portal": portal}) for portal in (4, 9, 10, 4, 9))
     events, state = live(*ends)
@@ -135,10 +180,12 @@ def test_what_is_opened_again_has_ended_before():
 
 def test_what_it_says_of_the_applicant_is_personal():
     said = {"applicant": Applicant(name="Demo"), "contact": Contact(), "summary": "demo"}
-    (event,) = dossier.decide(ask(AdoptState, **said, subject=SUBJECT), dossier.initial)
-    assert {event.applicant.subject, event.contact.subject, event.summary.subject} == {SUBJECT}
+    wish = ask(AdoptState, **said, note="demo", subject=SUBJECT)
+    (event,) = dossier.decide(wish, dossier.initial)
+    personal = (event.applicant, event.contact, event.summary, event.note)
+    assert {each.subject for each in personal} == {SUBJECT}
     (event,) = dossier.decide(ask(AdoptState), dossier.initial)
-    assert event.applicant is event.contact is event.summary is None
+    assert event.applicant is event.contact is event.summary is event.note is None
 
 
 @pytest.mark.parametrize("status", [status for status in LIVES if status != "absent"])

@@ -20,8 +20,10 @@ answered = ConsultationAnswered(
 )
 
 
-def answer(by=OTHER):
-    return NoteAnswer(origin=origin(), document="doc-1", answerer=by, answer="doc-2")
+def answer(by=OTHER, *in_place_of):
+    return NoteAnswer(
+        origin=origin(), document="doc-1", answerer=by, answer="doc-2", in_place_of=in_place_of
+    )
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,16 @@ def answer(by=OTHER):
             [answered.model_copy(update={"answerer": "Z03"})],
             id="the other agency's answer",
         ),
+        pytest.param([opened], answer("Z04", OTHER), [answered], id="who took its place answers"),
+        pytest.param(
+            [opened],
+            answer("Z03", OTHER, "Z03"),
+            [answered, answered.model_copy(update={"answerer": "Z03"})],
+            id="who took its place was asked too",
+        ),
+        pytest.param([opened, answered], answer("Z04", OTHER), [], id="it had answered itself"),
+        pytest.param([opened], answer("Z04", "Z05"), [], id="for one that nobody asked"),
+        pytest.param([], answer("Z04", OTHER), [], id="for another, and it concerns no dossier"),
         pytest.param([], answer(), [], id="a document that concerns no dossier"),
         pytest.param([opened], answer("Z04"), [], id="an agency nobody asked"),
     ],

@@ -11,6 +11,7 @@ from contexts.dossiers.counter import (
     SPECIALIST,
     Person,
     follow,
+    merge,
     open_counter,
     origin,
     processing,
@@ -20,7 +21,7 @@ from contexts.dossiers.demo_dossiers import origin as said_by
 from deployed import on_moto
 
 from chalicelib import runtime
-from chalicelib.contexts.agencies.domain.agency import MergeAgency, RegisterAgency, agency
+from chalicelib.contexts.agencies.domain.agency import RegisterAgency, agency
 from chalicelib.contexts.agencies.register import Register
 from chalicelib.contexts.documents import consultations
 from chalicelib.contexts.documents.domain.events import document_id
@@ -51,6 +52,14 @@ def consulting(**changes):
     SPECIALIST.do("POST", f"{path}/consultations", QUESTION | changes)
     [shown] = CITIZEN.get(path)["consultations"]
     return path, shown
+
+
+def register(code, **fields):
+    """An agency in the register."""
+    entry = RegisterAgency(
+        origin=origin(), code=code, name=f"Demo {code}", source="demo data", **fields
+    )
+    handle(runtime.event_store(), agency, code, entry)
 
 
 def answer(code, reference):
@@ -122,19 +131,31 @@ def test_an_answer_of_somebody_else_moves_nothing():
 
 def test_a_merged_agency_is_asked_through_its_successor():
     gone = "Z74"
-    entry = RegisterAgency(origin=origin(), code=gone, name="Demo agency gone", source="demo data")
-    handle(runtime.event_store(), agency, gone, entry)
-    merge = MergeAgency(
-        origin=origin(),
-        code=gone,
-        successor=OTHER,
-        effective_on=runtime.now().astimezone(HANOI).date(),
-        source="demo data",
-        heirs=(OTHER,),
-    )
-    handle(runtime.event_store(), agency, gone, merge)
+    register(gone)
+    merge(gone, OTHER)
     _, asked = consulting(asked=[gone, OTHER])
     assert asked["asked"] == [OTHER]
+
+
+def test_the_successor_answers_for_who_was_asked_and_merged_then():
+    gone, also, heir = "Z81", "Z82", "Z83"
+    for code in (gone, also, heir):
+        register(code)
+    path, asked = consulting(asked=[gone, OTHER, also])
+    follow()
+    answer(heir, asked["reference"])
+    follow()
+    assert CITIZEN.get(path)["consultations"][0]["missing"] == [gone, OTHER, also]
+    merge(gone, heir)
+    merge(also, heir)
+    replied = answer(heir, asked["reference"])
+    follow()
+    [shown] = CITIZEN.get(path)["consultations"]
+    assert shown["missing"] == [OTHER]
+    assert shown["answers"] == {gone: replied, also: replied}
+    answer(OTHER, asked["reference"])
+    follow()
+    assert CITIZEN.get(path)["status"] == "processing"
 
 
 def test_saying_it_twice_asks_once():
@@ -173,14 +194,8 @@ def test_an_early_event_that_names_no_document_sends_none():
 
 
 def test_the_register_knows_who_is_there_on_the_day():
-    def enter(code, **fields):
-        entry = RegisterAgency(
-            origin=origin(), code=code, name=f"Demo {code}", source="demo data", **fields
-        )
-        handle(runtime.event_store(), agency, code, entry)
-
-    enter("Z75", valid_from="2999-01-01")
-    enter("Z76", valid_to="2020-01-01")
-    register = Register(runtime.now())
-    assert register.heir(OTHER).name == f"Demo agency {OTHER}"
-    assert [register.heir(code) for code in ("Z75", "Z76", "Z77")] == [None, None, None]
+    register("Z75", valid_from="2999-01-01")
+    register("Z76", valid_to="2020-01-01")
+    today = Register(runtime.now())
+    assert today.heir(OTHER).name == f"Demo agency {OTHER}"
+    assert [today.heir(code) for code in ("Z75", "Z76", "Z77")] == [None, None, None]

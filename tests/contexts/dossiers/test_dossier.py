@@ -27,11 +27,12 @@ from contexts.dossiers.demo_dossiers import (
     hanoi,
     live,
 )
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from pydantic_core import to_json
 
+from chalicelib.contexts.dossiers.domain import clock as clocks
 from chalicelib.contexts.dossiers.domain.commands import (
     AcceptDossier,
     AdoptState,
@@ -268,6 +269,12 @@ def held(**changes):
             PROCESSING, RequestSupplement, {"unit": "head"}, NotYourStep, id="by another unit"
         ),
         pytest.param(
+            [*filed(**AT_DESK, channel="direct", access="desk"), RequestSupplement],
+            ReceiveSupplement, AT_DESK,
+            [("dossier.supplement_received", {"status": "submitted", "answer_by": None})],
+            id="handed in at intake at the desk: no online filing, no answer due",
+        ),
+        pytest.param(
             LIVES["intake_supplement"], ReceiveSupplement, {},
             [("dossier.supplement_received", {
                 "status": "submitted", "clock": None,
@@ -448,13 +455,17 @@ def held(**changes):
         ),
         pytest.param(
             LIVES["payment"], FulfilObligation, {"reference": "demo"},
-            [("dossier.obligation_fulfilled", {"means": "online", "status": "processing"})],
+            [("dossier.obligation_fulfilled", {
+                "means": "online", "status": "processing", "answer_by": None})],
             id="paid online",
         ),
         pytest.param(
             LIVES["intake_payment"], FulfilObligation, {"means": "waived", "agency": DESK},
-            [("dossier.obligation_fulfilled", {"clock": None, "status": "submitted"})],
-            id="waived at intake",
+            [("dossier.obligation_fulfilled", {
+                "clock": None, "status": "submitted",
+                "answer_by": hanoi("2026-06-02T11:00:00"),
+            })],
+            id="waived at intake: the desk's answer is due anew",
         ),
         pytest.param(
             LIVES["payment"], FulfilObligation, {"means": "desk", "agency": OTHER}, NotYourDossier,
@@ -799,6 +810,15 @@ def test_what_stands_beside_the_status():
     assert beside(*LIVES["payment"], FulfilObligation, NoteSync) == ("settled", "none", "current")
     at_once = (SubmitDossier, (NoteSync, {"state_at": MONDAY}), (AcceptDossier, {"at": MONDAY}))
     assert beside(*at_once) == ("none", "none", "behind")
+    # In one second, and in one state of the portal's: the appointment tells them apart.
+    _, forwarded = live(*PROCESSING)
+    first = {"state_at": forwarded.last_at, "due_at": forwarded.clock.due_at}
+    longer = (*PROCESSING, (ExtendDeadline, {"at": forwarded.last_at}))
+    _, extended = live(*longer)
+    second = first | {"due_at": extended.clock.due_at}
+    assert beside(*longer, (NoteSync, first)) == ("none", "none", "behind")
+    both = (*longer, (NoteSync, first), (NoteSync, second))
+    assert beside(*both) == ("none", "none", "current")
     assert beside(*PROCESSED) == ("none", "waiting", "behind")
     assert beside(*PROCESSED, (ReturnResult, {"means": "post"})) == ("none", "post", "behind")
     assert beside(*LIVES["returned"], WithdrawResult) == ("none", "none", "behind")
@@ -925,6 +945,24 @@ def test_any_sequence_of_pauses_is_the_sum_of_running_time(pauses):
         _, state = live((PauseDossier, {"at": pause}), (ResumeDossier, {"at": at}), state=state)
     ran_in_all = timedelta(seconds=state.clock.used_s)
     assert ran_in_all == ran if pauses else ran_in_all == timedelta(hours=1)
+
+
+@given(
+    st.integers(1, 12),
+    st.integers(0, 60 * 24 * 21),
+    st.lists(st.tuples(st.integers(0, 60 * 50), st.integers(0, 60 * 50)), max_size=4),
+)
+def test_a_draft_is_always_early_enough_to_be_sent(days, begins, stretches):
+    calendar, limits, at = Calendar(), Limits(), MONDAY + timedelta(minutes=begins)
+    allowed_s = clocks.seconds(WorkingLimit(amount=days, unit="days"), calendar)
+    clock = clocks.set_off(calendar, limits, at, allowed_s, 0)
+    for runs, rests in [(0, 0), *stretches]:
+        clock = clocks.stop(clock, calendar, at := at + timedelta(minutes=runs))
+        clock = clocks.run(clock, calendar, limits, at := at + timedelta(minutes=rests))
+        last = clocks.last_day_for_apology(clock.due_at, limits)
+        # A draft at the appointment is none: nothing could be sent from the beginning on.
+        none = clock.draft_at == clock.due_at
+        assert clock.runs_from > last if none else clock.draft_at <= last
 
 
 @pytest.mark.parametrize("status", LIVES)

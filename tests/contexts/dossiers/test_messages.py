@@ -7,15 +7,19 @@ import pytest
 from contexts.dossiers.counter import CITIZEN, CLERK, SPECIALIST, open_counter
 from contexts.dossiers.demo_dossiers import (
     CODE,
+    COPY,
     DESK,
     DOSSIER_CODE,
     FEE,
+    FILE,
+    FORM,
     ID,
     LIVES,
     MONDAY,
     PROCESSED,
     PROCESSING,
     RESULT,
+    SUBJECT,
     TERMS,
     live,
 )
@@ -26,6 +30,8 @@ from chalicelib.contexts.dossiers.domain.commands import (
     AdoptState,
     CorrectResult,
     ExtendDeadline,
+    Held,
+    NoteSync,
     PauseDossier,
     ReceiveSupplement,
     RequestSupplement,
@@ -36,7 +42,12 @@ from chalicelib.contexts.dossiers.domain.commands import (
     WithdrawResult,
 )
 from chalicelib.contexts.dossiers.domain.events import PORTAL as STATES
-from chalicelib.contexts.dossiers.domain.events import Applicant, ComponentRule, Contact
+from chalicelib.contexts.dossiers.domain.events import (
+    Applicant,
+    ComponentRule,
+    Contact,
+    HandedIn,
+)
 from chalicelib.contexts.dossiers.messages import MESSAGE_BYTES, Opened, personal, route, told
 from chalicelib.contexts.dossiers.portal_form import DossierMessage, read_moment, write_moment
 from chalicelib.delivery.outbox import Notice
@@ -134,19 +145,24 @@ def test_a_message_says_all_that_the_portal_asks_for():
         "NgayKetThucXuLy": "20260601120000",
         "HinhThuc": 0,
         "DonViXuLy": DESK,
+        "GhiChu": "",
         "KenhThucHien": 2,
         "TaiLieuNop": [
             {
                 "MaThanhPhanHoSo": "KQ000001",
                 "TenTepDinhKem": "Đơn thử nghiệm",
                 "TepDinhKemId": "00" * 32,
-                "DuocSoHoa": "0",
+                "IsDeleted": "0",
+                "DuocSoHoa": "1",
+                "DuocLayTuKhoDMQG": "0",
             },
             {
                 "MaThanhPhanHoSo": "KQ000002",
                 "TenTepDinhKem": "Bản sao thử nghiệm",
                 "TepDinhKemId": "",
+                "IsDeleted": "0",
                 "DuocSoHoa": "0",
+                "DuocLayTuKhoDMQG": "0",
             },
         ],
         "DanhSachLePhi": [
@@ -178,6 +194,56 @@ def test_a_supplement_comes_with_both_appointments():
     assert asked["NgayTiepNhanBoSung"] > asked["NgayBoSung"]
 
 
+def test_a_supplement_comes_with_what_was_asked_for_and_then_with_what_came():
+    [asked] = said(*PROCESSING, RequestSupplement)["DanhSachHoSoBoSung"]
+    [paper] = asked["DanhSachGiayToBoSung"]
+    named = {"MaThanhPhanHoSo": "KQ000003", "TenTepDinhKem": "Nếu có"}
+    assert paper == named | {"TepDinhKemId": ""}
+    assert asked["TrangThaiBoSung"] == "0"
+    assert "NguoiTiepNhanBoSung" not in asked
+    at_desk = (ReceiveSupplement, {"subject": "", "agency": DESK, "unit": "desk"})
+    [met] = said(*PROCESSING, RequestSupplement, at_desk)["DanhSachHoSoBoSung"]
+    [paper] = met["DanhSachGiayToBoSung"]
+    file = {"TepDinhKemId": FILE.sha256, "DuocSoHoa": "1"}
+    assert paper == named | file | {"IsDeleted": "0", "DuocLayTuKhoDMQG": "0"}
+    assert (met["TrangThaiBoSung"], met["NguoiTiepNhanBoSung"]) == ("1", "desk")
+
+
+@pytest.mark.parametrize(
+    ("paper", "flags"),
+    [
+        pytest.param(FORM, ("1", "0"), id="a new file"),
+        pytest.param(FORM.model_copy(update={"digitised": "p"}), ("1", "1"), id="used again"),
+        pytest.param(HandedIn(code="KQ000001", kind="original"), ("0", "0"), id="on paper"),
+    ],
+)
+def test_what_is_digitised_and_what_is_used_again_are_told_apart(paper, flags):
+    held = Held(component="p", code="KQ000001", subject=SUBJECT, usable=True)
+    filing = {"components": (paper, COPY), "held": (held,), "consents": ("p",)}
+    events, state = live((SubmitDossier, filing))
+    first = told(events[0], state, events, READ).written()["TaiLieuNop"][0]
+    assert (first["DuocSoHoa"], first["DuocLayTuKhoDMQG"]) == flags
+
+
+@pytest.mark.parametrize(
+    ("kinds", "note"),
+    [
+        pytest.param(LIVES["not_accepted"], "demo", id="not accepted"),
+        pytest.param((*PROCESSING, ExtendDeadline), "demo", id="extended"),
+        pytest.param(LIVES["stopped"], "demo", id="stopped"),
+        pytest.param((*PROCESSING, RequestSupplement), None, id="said with the request"),
+        pytest.param((*LIVES["stopped"], NoteSync), None, id="nothing to say"),
+    ],
+)
+def test_why_it_came_so_is_the_note(kinds, note):
+    events, _ = live(*kinds)
+    found = personal(events[-1], events).get("note")
+    assert (found and found[0].value) == note
+    read = READ.model_copy(update={"note": "demo"})
+    events, state = live(*LIVES["stopped"])
+    assert told(events[-1], state, events, read).written()["GhiChu"] == "demo"
+
+
 def test_an_end_that_was_corrected_stays_the_first():
     first = said(*PROCESSED)["NgayKetThucXuLy"]
     assert said(*PROCESSED, WithdrawResult, CorrectResult)["NgayKetThucXuLy"] == first
@@ -187,10 +253,56 @@ def test_an_end_that_was_corrected_stays_the_first():
 
 def test_what_is_personal_is_the_last_that_was_said():
     events, _ = live(*PROCESSING, RequestSupplement, ReceiveSupplement)
-    found = personal(events)
+    found = personal(events[-1], events)
     assert {name: len(values) for name, values in found.items()} == {
         "applicant": 1, "contact": 1, "answers": 1, "reasons": 1,
     }  # fmt: skip
+
+
+STANDARD = """
+    MaHoSo MaTTHC TenTTHC MaLinhVuc TenLinhVuc SoBienNhan ChuHoSo LoaiDoiTuong MaDoiTuong Email
+    SoDienThoai TrichYeuHoSo NgayTiepNhan NgayHenTra TrangThaiHoSo NgayTra NgayKetThucXuLy HinhThuc
+    DonViXuLy GhiChu KenhThucHien TaiLieuNop TepDinhKemId TenTepDinhKem IsDeleted MaThanhPhanHoSo
+    DuongDanTaiTepTin DuocSoHoa DuocLayTuKhoDMQG DanhSachLePhi TenPhiLePhi MaPhiLePhi HinhThucThu
+    Gia LoaiPhiLePhi DanhSachTepDinhKemKhac DanhSachHoSoBoSung HoSoBoSungId NguoiYeuCauBoSung
+    NoiDungBoSung NgayBoSung NguoiTiepNhanBoSung ThongTinTiepNhan NgayTiepNhanBoSung TrangThaiBoSung
+    DanhSachGiayToBoSung DanhSachLePhiBoSung NgayHenTraTruoc NgayHenTraMoi DanhSachGiayToKetQua
+    TenGiayTo GiayToId MaKetQua DuongDanTepTinKetQua
+"""
+"""Every field of the standard's message (DongBoHoSoMC)."""
+
+
+def test_every_field_of_the_standard_is_read_and_none_is_lost():
+    paper = {
+        "MaThanhPhanHoSo": "KQ1", "TenTepDinhKem": "Demo", "TepDinhKemId": "7", "IsDeleted": "0",
+        "DuongDanTaiTepTin": "https://demo.example/7", "DuocSoHoa": "1", "DuocLayTuKhoDMQG": "1",
+    }  # fmt: skip
+    charge = {
+        "MaPhiLePhi": "P1", "TenPhiLePhi": "Demo", "HinhThucThu": "1", "Gia": "5000",
+        "LoaiPhiLePhi": "2",
+    }  # fmt: skip
+    asked = {
+        "HoSoBoSungId": "1", "NguoiYeuCauBoSung": "Demo", "NoiDungBoSung": "demo",
+        "NgayBoSung": "20260601100000", "NguoiTiepNhanBoSung": "Demo", "ThongTinTiepNhan": "demo",
+        "NgayTiepNhanBoSung": "20260602100000", "TrangThaiBoSung": "1",
+        "DanhSachGiayToBoSung": [paper], "DanhSachLePhiBoSung": [charge],
+        "NgayHenTraTruoc": "20260608100000", "NgayHenTraMoi": "20260609100000",
+    }  # fmt: skip
+    result = {
+        "TenGiayTo": "Demo", "GiayToId": "8", "MaKetQua": "KQ.1",
+        "DuongDanTepTinKetQua": "https://demo.example/8",
+    }  # fmt: skip
+    message = said(*PROCESSED, ReturnResult) | {
+        "GhiChu": "demo",
+        "TaiLieuNop": [paper],
+        "DanhSachLePhi": [charge],
+        "DanhSachTepDinhKemKhac": [paper],
+        "DanhSachHoSoBoSung": [asked],
+        "DanhSachGiayToKetQua": [result],
+    }
+    assert DossierMessage.model_validate(message).written() == message
+    parts = (message, paper, charge, asked, result)
+    assert {name for part in parts for name in part} - {"ThoiDiemXuLy"} == set(STANDARD.split())
 
 
 def test_moments_are_hanois_to_the_second():

@@ -33,6 +33,7 @@ made = OfferMade(procedure=CODE, agency=DESK, effective_on=JANUARY, at=MONDAY)
 unlisted = made.model_copy(update={"portal": False, "effective_on": MARCH})
 ended = OfferEnded(procedure=CODE, agency=DESK, effective_on=MARCH, at=MONDAY)
 again = made.model_copy(update={"effective_on": JUNE})
+ended_again = ended.model_copy(update={"effective_on": date(2026, 7, 1)})
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,23 @@ def test_offer(given, when, then):
         ([made, ended], MARCH, False),
         ([made, ended, again], date(2026, 5, 31), False),
         ([made, ended, again], JUNE, True),
+        # An end that is still to come stays one when it is offered again.
+        ([made, ended, again], date(2026, 2, 28), True),
+        ([made, ended, again], MARCH, False),
+        ([made, ended, again, ended_again], date(2026, 2, 28), True),
+        ([made, ended, again, ended_again], date(2026, 7, 1), False),
     ],
 )
 def test_when_dossiers_are_taken(given, day, stands):
     assert offer.fold(given).stands_on(day) is stands
+
+
+def test_each_period_has_its_own_ways():
+    desk_only = again.model_copy(update={"portal": False})
+    state = offer.fold([made, ended, desk_only])
+    assert state.stands_on(JANUARY, online=True)
+    assert not state.stands_on(JUNE, online=True)
+    assert state.stands_on(JUNE)
 
 
 def test_an_offer_is_named_as_the_portal_names_it():

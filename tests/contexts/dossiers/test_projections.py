@@ -48,7 +48,9 @@ from chalicelib import registry, runtime, workers
 from chalicelib.contexts.agencies.domain.agency import MergeAgency, RegisterAgency, agency
 from chalicelib.contexts.dossiers import questions, reactions
 from chalicelib.contexts.dossiers.control_sheet import control_sheet
+from chalicelib.contexts.dossiers.domain.clock import last_day_for_apology
 from chalicelib.contexts.dossiers.domain.commands import (
+    AcceptDossier,
     AdoptState,
     ApproveWithdrawal,
     CompleteDossier,
@@ -71,9 +73,11 @@ from chalicelib.contexts.dossiers.domain.commands import (
     ReturnResult,
     ReturnStep,
     SubmitDossier,
+    Version,
     WithdrawResult,
 )
 from chalicelib.contexts.dossiers.domain.dossier import dossier
+from chalicelib.contexts.dossiers.domain.events import WorkingLimit
 from chalicelib.contexts.dossiers.projections import (
     how_many_dossiers_were_there,
     what_is_late,
@@ -170,6 +174,39 @@ def test_a_dossier_that_comes_back_from_its_applicant_waits_since_then():
 
 # What is late?
 
+AT_THE_DESK = (SubmitDossier, {"channel": "direct", "access": "desk", "agency": DESK})
+
+
+@pytest.mark.parametrize(
+    ("kinds", "listed", "answer_by"),
+    [
+        pytest.param([], DESK, "2026-06-02T09:00:00", id="filed online"),
+        pytest.param([RequestWithdrawal], DESK, "2026-06-02T09:00:00", id="asked back"),
+        pytest.param([RaiseObligation], None, "2026-06-02T09:00:00", id="to be paid"),
+        pytest.param([RequestSupplement], None, "2026-06-02T09:00:00", id="to be completed"),
+        pytest.param(
+            [RaiseObligation, FulfilObligation], DESK, "2026-06-02T11:00:00", id="paid: anew"
+        ),
+        pytest.param(
+            [RequestSupplement, ReceiveSupplement],
+            DESK,
+            "2026-06-02T11:00:00",
+            id="completed: anew",
+        ),
+    ],
+)
+def test_an_online_filing_is_late_once_it_should_be_answered(kinds, listed, answer_by):
+    row = folded(what_is_late, SubmitDossier, *kinds)
+    assert (row.at_agency, row.late_at, row.due_at) == (listed, hanoi(answer_by), None)
+    assert row.step_due_at == row.late_at
+    assert folded(what_waits_at_my_desk, SubmitDossier, *kinds).due_at == row.late_at
+
+
+def test_what_was_answered_is_late_by_its_clock_alone():
+    row = folded(what_is_late, *LIVES["accepted"])
+    assert row.step_due_at == row.clock.step_due_at
+    assert folded(what_is_late, *LIVES["not_accepted"]) is None
+
 
 @pytest.mark.parametrize(
     ("kinds", "listed"),
@@ -191,7 +228,10 @@ def test_what_may_be_late_is_listed(kinds, listed):
 @pytest.mark.parametrize(
     "kinds",
     [
-        pytest.param([SubmitDossier], id="no clock yet"),
+        pytest.param([AT_THE_DESK], id="handed in at the desk, no clock yet"),
+        pytest.param(
+            [AT_THE_DESK, RequestSupplement, ReceiveSupplement], id="nor after a supplement"
+        ),
         pytest.param([AdoptState], id="no appointment told"),
         pytest.param(PROCESSED, id="processed"),
         pytest.param((*PROCESSED, WithdrawResult), id="being corrected"),
@@ -243,6 +283,39 @@ def test_after_the_schedule_was_off_what_is_left_to_say_is_said():
     # Somebody acted meanwhile, and what they did said that it is late.
     late = (*PROCESSING, (ForwardStep, {"at": DUE + timedelta(days=1)}))
     assert minute_by_minute(late, [DUE + timedelta(days=3)])[0] == ["DossierApologyDrafted"]
+
+
+@pytest.mark.parametrize("days", range(1, 7))
+@pytest.mark.parametrize("hour", [9, 11, 14, 16])
+def test_an_apology_is_drafted_while_it_can_be_sent_or_never(days, hour):
+    terms = TERMS.model_copy(update={"limit": WorkingLimit(amount=days, unit="days")})
+    life = (
+        (SubmitDossier, {"version": Version(number=1, terms=terms)}),
+        (AcceptDossier, {"at": MONDAY.replace(hour=hour - 7)}),
+        ForwardStep,
+    )
+    _, state = live(*life)
+    last = last_day_for_apology(state.clock.due_at, Limits())
+    minutes = [state.last_at + n * HOUR for n in range(24 * 12)]
+    said, row = minute_by_minute(life, minutes)
+    assert row.listed is None
+    assert set(said) - {"DossierApologyDrafted"} == {"DossierDueSoon", "DossierOverdue"}
+    drafted = "DossierApologyDrafted" in said
+    assert drafted is (state.clock.draft_at < state.clock.due_at)
+    # Of two days and more there is always a day on which it can be sent.
+    assert drafted or days == 1
+    if drafted:
+        draft = (NoteApologyDrafted, {"at": state.clock.draft_at})
+        assert live(draft, (ExtendDeadline, {"at": last}), state=live(*life)[1])
+
+
+def test_no_second_apology_is_drafted_as_time_is_taken_once():
+    extended = (*PROCESSING, NoteApologyDrafted, ExtendDeadline)
+    _, state = live(*extended)
+    said, row = minute_by_minute(extended, [state.last_at + n * HOUR for n in range(24 * 14)])
+    assert said == ["DossierDueSoon", "DossierOverdue"]
+    assert row.listed is None
+    assert dossier.decide(ask(NoteApologyDrafted, state), state) == []
 
 
 def test_nobody_is_warned_while_the_clock_stands_still_and_again_of_a_new_appointment():
@@ -320,6 +393,29 @@ def test_the_register_keeps_what_the_system_said_that_keeps_the_dossier():
     assert (row.ended_at, row.on_time, row.returned_at) == (DUE, True, DUE + HOUR)
     open_one = folded(which_dossiers_are_registered, (AdoptState, TOLD))
     assert (open_one.ended_at, open_one.returned_by) == (None, None)
+
+
+def test_the_register_keeps_the_first_end_of_what_another_system_keeps():
+    def row(*moments):
+        told = zip((9, 10), moments, strict=True)
+        states = ((AdoptState, {"portal": p, "at": at, "due_at": DUE}) for p, at in told)
+        found = folded(which_dossiers_are_registered, *states)
+        return found.ended_at, found.on_time, found.late
+
+    after = DUE + timedelta(days=8)
+    assert row(DUE, after) == (DUE, True, False)
+    # It was late, and is listed so.
+    assert row(after, after + HOUR) == (after, False, True)
+    # What was written down before the first end was kept is read so too.
+    events, _ = live((AdoptState, {"portal": 9, "at": DUE, "due_at": DUE}))
+    wrong = events[0].model_copy(update={"portal": 10, "status": "returned", "on_time": False})
+    kept = which_dossiers_are_registered.evolve(
+        folded(
+            which_dossiers_are_registered, (AdoptState, {"portal": 9, "at": DUE, "due_at": DUE})
+        ),
+        written(wrong),
+    )
+    assert (kept.status, kept.on_time, kept.late) == ("returned", True, False)
 
 
 def test_mine_are_those_filed_by_me_wherever_they_are_kept():
@@ -454,6 +550,11 @@ def test_each_event_counts_in_its_month():
             [(AdoptState, {"portal": portal}) for portal in (9, 4, 9, 10)],
             {"accepted": 1, "processed": 1, "returned": 1},
             id="kept elsewhere, opened again",
+        ),
+        pytest.param(
+            [(AdoptState, {"portal": portal, "due_at": DUE}) for portal in (9, 4, 8)],
+            {"accepted": 1, "processed": 1, "on_time": 1, "stopped": 1},
+            id="kept elsewhere, opened again and stopped",
         ),
         pytest.param(
             [(AdoptState, {"portal": 1}), (AdoptState, {"portal": 3})],
@@ -679,7 +780,7 @@ def test_counts_of_a_period(monkeypatch):
 
 @pytest.mark.usefixtures("counter")
 def test_what_is_late_is_so_whether_or_not_the_schedule_said_it(monkeypatch):
-    path = processing()
+    path, unanswered = processing(), file()["dossier"]
     settle()
     real = runtime.now
     assert path not in ids(CLERK.get("/late-dossiers?limit=200")["items"])
@@ -687,6 +788,10 @@ def test_what_is_late_is_so_whether_or_not_the_schedule_said_it(monkeypatch):
     found = CLERK.get("/late-dossiers?limit=200")
     [item] = [item for item in found["items"] if f"/dossiers/{item['dossier']}" == path]
     assert (item["late"], item["overdue"]) == (True, False)
+    # So is what was filed online and has had no answer.
+    [item] = [item for item in found["items"] if item["dossier"] == unanswered]
+    assert (item["late"], item["late_at"]) == (False, item["step_due_at"])
+    assert sum(one["step_late"] for one in found["by_step"] if not one["step"]) >= 1
     [step] = [one for one in found["by_step"] if one["step"] == "examine"]
     assert step["late"] == step["step_late"] >= 1
     assert found["complete"]

@@ -18,6 +18,7 @@ from contexts.dossiers.counter import (
     dossier_of,
     file,
     filed,
+    merge,
     open_counter,
     origin,
     processing,
@@ -27,7 +28,6 @@ from contexts.dossiers.demo_dossiers import DESK, OTHER
 from deployed import on_moto
 
 from chalicelib import runtime
-from chalicelib.contexts.agencies.domain.agency import MergeAgency, agency
 from chalicelib.contexts.dossiers.domain.procedure import RepealProcedure, procedure
 from chalicelib.handle import handle
 from chalicelib.working_time import HANOI
@@ -398,6 +398,15 @@ class TestWorking:
         for path in ("/dossiers/nothing/acceptance", "/dossiers/no-thing/acceptance"):
             assert CLERK.refused("PUT", path) == UNKNOWN
 
+    def test_once_it_is_paid_at_intake_its_answer_is_due_anew(self, monkeypatch):
+        path, real = filed(), runtime.now
+        line = {"code": "PHI01", "name": "Phí thử nghiệm", "kind": "fee", "amount": 50_000}
+        owed = CLERK.do("POST", f"{path}/obligations", {"lines": [line]})["obligation"]
+        before = CITIZEN.get(path)["answer_by"]
+        monkeypatch.setattr(runtime, "now", lambda: real() + timedelta(days=9))
+        CLERK.do("PUT", f"{path}/obligations/{owed}/fulfilment", {"means": "desk"})
+        assert CITIZEN.get(path)["answer_by"] > before
+
     def test_a_supplement_comes_in_time_or_not_at_all(self, monkeypatch):
         path, real = processing(), runtime.now
         gone = {"reason": "Demo", "until": (real() - timedelta(hours=1)).isoformat()}
@@ -418,11 +427,7 @@ def test_who_took_an_agencys_place_acts_on_its_dossiers():
     path = filed(procedure="1.000771", receiver=gone)
     assert clerk.refused("PUT", f"{path}/acceptance") == (403, "not-your-dossier")
     assert clerk.refused("GET", path) == UNKNOWN
-    merge = MergeAgency(
-        origin=origin(), code=gone, successor=heir, effective_on=today(), source="demo data",
-        heirs=(heir,),
-    )  # fmt: skip
-    handle(runtime.event_store(), agency, gone, merge)
+    merge(gone, heir)
     clerk.do("POST", f"{path}/supplement-requests", {"reason": "Demo"})
     clerk.do("POST", f"{path}/supplements", {})
     clerk.do("PUT", f"{path}/acceptance")

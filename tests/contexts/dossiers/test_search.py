@@ -15,6 +15,7 @@ from chalicelib.contexts.dossiers.domain.events import (
     ProcedurePublished,
     ProcedureRepealed,
 )
+from chalicelib.contexts.dossiers.domain.offer import Period
 from chalicelib.contexts.dossiers.projections import (
     what_changed_in_the_catalogue,
     what_is_an_agency_called,
@@ -165,7 +166,12 @@ def test_changes_are_counted_by_part():
 
 
 offered = OfferMade(procedure=CODE, agency="Z01", effective_on=JUNE, at=MONDAY)
-OFFER = Offered(procedure=CODE, agency="Z01", since=JUNE, portal=True)
+OPEN = Period(since=JUNE, portal=True)
+UNTIL_JULY = OPEN.model_copy(update={"until": JULY})
+
+
+def offers(*periods):
+    return Offered(procedure=CODE, agency="Z01", periods=periods)
 
 
 def ended(day):
@@ -175,17 +181,21 @@ def ended(day):
 @pytest.mark.parametrize(
     ("events", "row"),
     [
-        ([offered], OFFER),
+        ([offered], offers(OPEN)),
         (
             [offered, offered.model_copy(update={"effective_on": JULY, "portal": False})],
-            OFFER.model_copy(update={"portal": False}),
+            offers(OPEN.model_copy(update={"portal": False})),
         ),
-        ([offered, ended(JULY)], OFFER.model_copy(update={"until": JULY})),
+        ([offered, ended(JULY)], offers(UNTIL_JULY)),
+        (
+            [offered, ended(JULY), offered.model_copy(update={"effective_on": AUGUST})],
+            offers(UNTIL_JULY, Period(since=AUGUST, portal=True)),
+        ),
         ([offered, ended(JUNE)], None),
         ([ended(JUNE)], None),
         (
             [offered, ended(JUNE), offered.model_copy(update={"effective_on": JULY})],
-            OFFER.model_copy(update={"since": JULY}),
+            offers(Period(since=JULY, portal=True)),
         ),
     ],
 )

@@ -6,13 +6,23 @@ from unittest import mock
 from uuid import uuid4
 
 import pytest
-from contexts.dossiers.counter import AUDITOR, CITIZEN, CLERK, Person, file, follow, open_counter
+from contexts.dossiers.counter import (
+    AUDITOR,
+    CITIZEN,
+    CLERK,
+    Person,
+    file,
+    follow,
+    open_counter,
+    upload,
+)
 from contexts.dossiers.demo_dossiers import CODE, DESK, OTHER
 from deployed import on_moto
 
 from chalicelib import runtime
 from chalicelib.contexts.dossiers import codes, sync
 from chalicelib.contexts.dossiers.portal_form import write_moment
+from chalicelib.contexts.dossiers.shown import standing
 from chalicelib.workers import project
 
 SYSTEM = Person("system", "demo-one-stop", OTHER)
@@ -50,7 +60,7 @@ def state(code, portal, hours=0, **more):
         "TrangThaiHoSo": str(portal),
         "ThoiDiemXuLy": moment(hours),
         "KenhThucHien": "2",
-        "GhiChu": "what we do not know of is passed over",
+        "NguoiXuLy": "what we do not know of is passed over",
     } | more
 
 
@@ -167,6 +177,27 @@ def test_who_it_is_about_is_read_by_the_agency_alone_and_is_the_same_person():
     assert shown["contact"]["phone"] == "0123"
 
 
+def test_who_it_is_about_is_the_same_however_their_number_is_written():
+    codes_ = [new_code(), new_code()]
+    tell(*(state(c, 2, MaDoiTuong=n) for c, n in zip(codes_, ("DEMO-7", "demo 7"), strict=True)))
+    assert len({standing(codes.synced_id(code)).subject for code in codes_}) == 1
+
+
+def test_what_is_said_of_nobody_is_still_kept_under_a_key():
+    code = new_code()
+    tell(state(code, 2, ChuHoSo="", MaDoiTuong="", GhiChu="demo"))
+    assert standing(codes.synced_id(code)).subject.startswith("person:")
+
+
+def test_no_paper_is_digitised_for_it_here():
+    code = new_code()
+    tell(state(code, 2, ChuHoSo="", MaDoiTuong=""))
+    clerk = Person("officer", "demo-clerk-2", OTHER)
+    paper = {"code": "P1", "file": upload(clerk, b"demo paper of nobody")}
+    path = f"/dossiers/{codes.synced_id(code)}/digitised-components"
+    assert clerk.refused("POST", path, paper) == (409, "dossier-kept-elsewhere")
+
+
 def test_requests_for_more_are_counted_and_not_forgotten():
     code = new_code()
     asked = [{"HoSoBoSungId": 1, "NgayBoSung": moment(1)}]
@@ -186,12 +217,72 @@ def test_papers_and_fees_are_kept_without_the_names_of_files_and_not_forgotten()
     }
     tell(state(code, 9, **lists), state(code, 10, 1))
     told = seen(code)["elsewhere"]
-    assert told["papers"] == [{"code": "KQ1", "id": "7"}]
+    paper = {"code": "KQ1", "id": "7", "digitised": None, "reused": None}
+    assert told["papers"] == [paper]
     assert told["issued"] == [{"code": "KQ.1", "id": "r"}]
     assert told["fees"] == [
         {"code": "P1", "name": "Demo", "amount": 5_000, "collected": "result"},
         {"code": "P2", "name": "", "amount": None, "collected": None},
     ]
+
+
+def test_papers_are_kept_as_they_stand():
+    code = new_code()
+    papers = [
+        {"MaThanhPhanHoSo": "KQ1", "TepDinhKemId": 7, "DuocSoHoa": 1, "DuocLayTuKhoDMQG": False},
+        {"MaThanhPhanHoSo": "KQ2", "TepDinhKemId": 8, "DuocSoHoa": "x", "IsDeleted": "0"},
+        {"MaThanhPhanHoSo": "KQ3", "TepDinhKemId": 9, "IsDeleted": True},
+    ]
+    tell(state(code, 2, TaiLieuNop=papers))
+    assert seen(code)["elsewhere"]["papers"] == [
+        {"code": "KQ1", "id": "7", "digitised": True, "reused": False},
+        {"code": "KQ2", "id": "8", "digitised": None, "reused": None},
+    ]
+    # All of them were taken away, which is another thing than nothing said of them.
+    gone = [paper | {"IsDeleted": 1} for paper in papers]
+    tell(state(code, 4, 1, TaiLieuNop=gone))
+    assert seen(code)["elsewhere"]["papers"] == []
+
+
+def test_a_note_is_read_by_the_agency_alone():
+    code = new_code()
+    tell(state(code, 2, GhiChu="Demo note"))
+    assert seen(code)["elsewhere"]["note"] is None
+    assert SYSTEM.get(f"/dossiers/{codes.synced_id(code)}")["elsewhere"]["note"] == "Demo note"
+
+
+@pytest.mark.parametrize("given", [None, "", 0, True, "x" * 3_000, [], ["x"], [{"Gia": []}], {}])
+def test_what_the_standard_leaves_open_refuses_no_message(given):
+    names = ("IsDeleted", "DuongDanTaiTepTin", "DuocSoHoa", "DuocLayTuKhoDMQG")
+    paper = {"MaThanhPhanHoSo": "KQ1"} | dict.fromkeys(names, given)
+    names = (
+        "NguoiTiepNhanBoSung", "ThongTinTiepNhan", "TrangThaiBoSung", "DanhSachGiayToBoSung",
+        "DanhSachLePhiBoSung",
+    )  # fmt: skip
+    code = new_code()
+    lists = {
+        "GhiChu": given,
+        "DanhSachTepDinhKemKhac": given,
+        "TaiLieuNop": [paper],
+        "DanhSachLePhi": [{"MaPhiLePhi": "P1", "LoaiPhiLePhi": given}],
+        "DanhSachHoSoBoSung": [{"HoSoBoSungId": 1} | dict.fromkeys(names, given)],
+        "DanhSachGiayToKetQua": [{"MaKetQua": "KQ.1", "DuongDanTepTinKetQua": given}],
+    }
+    assert outcomes(state(code, 2, **lists)) == ["accepted"]
+    assert seen(code)["elsewhere"]["supplements"] == 1
+
+
+def test_null_says_as_much_as_nothing():
+    nothing = {"Email": None, "NgayHenTra": None, "TaiLieuNop": None, "LoaiDoiTuong": None}
+    assert outcomes(state(new_code(), 2, **nothing)) == ["accepted"]
+
+
+def test_states_of_one_second_may_be_sent_again():
+    code = new_code()
+    states = [state(code, portal, ThoiDiemXuLy=moment(1)) for portal in (1, 2)]
+    states[1]["ThoiDiemXuLy"] = states[0]["ThoiDiemXuLy"]
+    assert outcomes(*states) == ["accepted"] * 2
+    assert outcomes(*states) == ["repeated"] * 2
 
 
 def test_what_there_was_no_time_for_is_to_be_sent_again():

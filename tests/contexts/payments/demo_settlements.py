@@ -63,6 +63,7 @@ FIELDS = {
     NoteDiscrepancies: {"sha256": FILE, "found": (LESS,)},
     ConcludeComparison: {
         "sha256": FILE, "lines": 3, "amount": 290_000, "tallies": (TALLY,), "as_of": 42,
+        "found": (LESS.id,),
     },
     ResolveDiscrepancy: {
         "discrepancy": LESS.id, "decision": "provider_corrects", "note": "demo reason",
@@ -78,10 +79,15 @@ def ask(kind, **changes):
 
 
 def live(*wishes):
-    """The events after these commands; a pair brings changes to one of them."""
+    """The events after these commands; a pair brings changes to one of them.
+
+    A run that concludes has found what was noted, unless it says otherwise.
+    """
     events = []
     for each in wishes:
         kind, changes = each if isinstance(each, tuple) else (each, {})
+        if kind is ConcludeComparison:
+            changes = {"found": tuple(sorted(settlement.fold(events).found)), **changes}
         told = settlement.decide(ask(kind, **changes), settlement.fold(events))
         assert told, kind
         events += told

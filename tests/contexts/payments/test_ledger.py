@@ -49,7 +49,7 @@ from chalicelib.contexts.payments.domain.events import (
     Settled,
     SettlementDayClosed,
 )
-from chalicelib.contexts.payments.domain.payment import payment
+from chalicelib.contexts.payments.domain.payment import payment, payment_of_debt
 from chalicelib.contexts.payments.ledger import EVERYBODY, Balance, balances, moved, postings
 from chalicelib.contexts.payments.projections import (
     do_the_books_agree,
@@ -261,6 +261,30 @@ def fulfilled(means):
 PAID = live(RequestPayment, InitiateTransaction, NoteSuccess)
 BACK = live(*TOLD, NoteRefundSettled)
 BACK_TWICE = live(*BY_HAND, NoteRefundSettled)
+
+
+def debt(who, events):
+    """The same of a payment by which somebody pays a tax debt."""
+    id_ = payment_of_debt("demo", who)
+    changes = {"payment": id_, "dossier": "", "obligation": ""}
+    return [
+        one.model_copy(update={n: s for n, s in changes.items() if n in type(one).model_fields})
+        for one in events
+    ]
+
+
+def test_a_debt_that_two_people_have_paid_was_paid_twice_until_it_is_given_back():
+    row, how, keys = None, [], set()
+    back = BACK[len(PAID) :]
+    for events in (debt("a", PAID), debt("b", PAID), debt("b", back)):
+        for event in events:
+            if isinstance(event, do_the_books_agree.Happened):
+                keys.update(do_the_books_agree.keys(event))
+                row = do_the_books_agree.evolve(row, event)
+        how.append(row.how)
+    assert how == [None, "paid_twice", None]
+    assert len(keys) == 1
+    assert row.payment == payment_of_debt("demo", "b")
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,14 @@ def test_a_file_is_read_however_it_is_written(data):
     assert (reading.lines, reading.amount) == (1, 1_000)
 
 
+@pytest.mark.parametrize(
+    "at", ["2026-06-01 09:15:00+07", "20260601T021500Z", "2026-W23-1T09:15+07:00"]
+)
+def test_a_moment_is_written_as_everybody_reads_it(at):
+    [one] = list(read(file(line(at=at))))
+    assert one.at == PAID_AT
+
+
 def test_a_provider_may_name_and_order_the_columns_otherwise():
     theirs = {"reference": "ma_tham_chieu", "amount": "so_tien"}
     names = [theirs.get(name, name) for name in COLUMNS]
@@ -106,6 +114,7 @@ def test_chunks_tell_how_far_it_is_and_what_was_read():
     assert reading.taken() == ()
 
 
+MOST = 10**15 - 1
 ONE = line()
 TWO = line("demo-2")
 
@@ -120,6 +129,12 @@ TWO = line("demo-2")
         pytest.param(file(ONE, total=TWO), 3, "not the total", id="the end is missing"),
         pytest.param(b"", 0, "not the total", id="nothing at all"),
         pytest.param(file() + ONE.encode(), 3, "behind the total", id="behind the total"),
+        pytest.param(
+            file(line(fee=MOST), line("demo-2", fee=MOST)), 3, "more money", id="too much in fees"
+        ),
+        pytest.param(
+            file(line(amount=MOST), line("demo-2", MOST)), 3, "more money", id="and amounts"
+        ),
         pytest.param(file(ONE).replace(b"demo-1", b"\xff\xfe"), 2, "not UTF-8", id="encoding"),
         pytest.param(file(header=f"{HEADER},note"), 1, "column 8 has no name", id="a column more"),
         pytest.param(file(header=HEADER[10:]), 1, "no column reference", id="a column less"),

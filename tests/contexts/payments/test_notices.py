@@ -13,7 +13,9 @@ import pytest
 from contexts.payments.demo_providers import (
     LINES,
     MERCHANT,
+    NOTICE,
     SECRET,
+    ma_xac_thuc,
     platform_ipn,
     vnpay_ipn,
 )
@@ -211,6 +213,11 @@ def test_the_platform_is_answered_in_its_own_words():
     assert confirm(**about, MaGiaoDich="ANOTHER") == "02"
     assert facts(id_).count("captured") == 1
     assert post("platform", b"<xml/>")[1]["MaLoi"] == "97"
+    # Its fault, and not ours: it need not send the same again.
+    silent = platform_ipn(**about)
+    silent = {name: said for name, said in silent.items() if name not in {"MaLoi", "MaXacThuc"}}
+    silent["MaXacThuc"] = ma_xac_thuc(NOTICE, silent)
+    assert "quy cách" in post("platform", silent)[1]["MoTaLoi"]
     assert post("platform", b" " * (NOTICE_BYTES + 1))[1]["MaLoi"] == "99"
 
 
@@ -259,6 +266,23 @@ def test_what_breaks_here_is_told_so_that_it_comes_again(caplog):
     assert reference not in str(vars(record))
     dynamodb.put_item(TableName=table, Item=lost)
     assert ipn(query) == "00"
+
+
+def test_a_provider_whose_secret_cannot_be_read_is_told_so_in_its_own_words(caplog):
+    for kind, word in (("vnpay", "RspCode"), ("platform", "MaLoi"), ("sandbox", "verdict")):
+        code = f"lost-{kind}"
+        assert put(f"/payment-providers/{code}", registration(kind)).status == 202
+        subject = {"subject": {"S": f"provider:{code}"}}
+        runtime.client("dynamodb").delete_item(TableName=runtime.table("subject_keys"), Key=subject)
+        runtime.vault.cache_clear()
+        runtime.event_store.cache_clear()
+        caplog.clear()
+        method, body = ("GET", None) if kind == "vnpay" else ("POST", b"{}")
+        answer = outside.call(method, f"/payments/notices/{code}", body)
+        said = {"vnpay": (200, "99"), "platform": (200, "99"), "sandbox": (503, "broken")}[kind]
+        assert (answer.status, answer.json[word]) == said
+        [record] = caplog.records
+        assert (record.getMessage(), record.provider) == ("a notice was not taken", code)
 
 
 @pytest.mark.parametrize("code", ["nobody", "Not-A-Code", "x" * 40])

@@ -80,9 +80,11 @@ from chalicelib.contexts.payments.domain.events import (
 )
 from chalicelib.contexts.payments.domain.payment import (
     MAX_TRANSACTIONS,
+    paid_together,
     payment,
     payment_id,
     payment_of,
+    payment_of_debt,
     payment_of_obligation,
 )
 from chalicelib.contexts.payments.domain.refusals import (
@@ -641,6 +643,8 @@ def test_refund_request(given, when, then):
     Given(payment, *live(*given)).when(when).then(then, repeatable=False)
 
 
+AS_OTHER = "citizen:demo-1"
+"""The clerk who asked, in another role."""
 rejected = told(PaymentRefundRejected, refund=R1, reason="demo", by=HEAD)
 
 
@@ -652,6 +656,9 @@ rejected = told(PaymentRefundRejected, refund=R1, reason="demo", by=HEAD)
         pytest.param(TOLD, ask(ApproveRefund), [], id="agreed long ago"),
         pytest.param(WANTED, ask(ApproveRefund, actor=CLERK), SamePersonApproves, id="one person"),
         pytest.param(
+            WANTED, ask(ApproveRefund, actor=AS_OTHER), SamePersonApproves, id="two roles"
+        ),
+        pytest.param(
             (*WANTED, RejectRefund), ask(ApproveRefund), RefundStandsElsewhere, id="rejected"
         ),
         pytest.param(WANTED, ask(ApproveRefund, agency=OTHER), NotYourPayment, id="another's"),
@@ -661,6 +668,9 @@ rejected = told(PaymentRefundRejected, refund=R1, reason="demo", by=HEAD)
         pytest.param((*WANTED, RejectRefund), ask(RejectRefund), [], id="rejecting twice"),
         pytest.param(AGREED, ask(RejectRefund), RefundStandsElsewhere, id="it was agreed"),
         pytest.param(WANTED, ask(RejectRefund, actor=CLERK), SamePersonApproves, id="of one's own"),
+        pytest.param(
+            WANTED, ask(RejectRefund, actor=AS_OTHER), SamePersonApproves, id="one's own, otherwise"
+        ),
     ],
 )
 def test_refund_decision(given, when, then):
@@ -758,6 +768,9 @@ transferred = told(
             UNPAID, ask(NoteRefundPaidByHand, actor=CLERK), SamePersonApproves, id="to oneself"
         ),
         pytest.param(
+            UNPAID, ask(NoteRefundPaidByHand, actor=AS_OTHER), SamePersonApproves, id="two roles"
+        ),
+        pytest.param(
             UNPAID, ask(NoteRefundPaidByHand, agency=OTHER), NotYourPayment, id="another's"
         ),
         pytest.param(PAID, ask(NoteRefundPaidByHand), RefundUnknown, id="there is no refund"),
@@ -771,6 +784,57 @@ transferred = told(
 )
 def test_refund_by_hand(given, when, then):
     Given(payment, *live(*given)).when(when).then(then)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "waiting"),
+    [
+        pytest.param((), (False, True), id="in their order"),
+        pytest.param((SubmitRefund,), (False, True), id="one is under way"),
+        pytest.param((SubmitRefund, NoteRefundSettled), (False, False), id="one is done"),
+        pytest.param((NoteRefundFailed,), (True, False), id="one that failed lets others pass"),
+        pytest.param(
+            (NoteRefundFailed, (SubmitRefund, {"refund": R2})), (True, False), id="and be served"
+        ),
+        pytest.param(
+            (NoteRefundFailed, (NoteRefundFailed, {"refund": R2})), (False, False), id="both failed"
+        ),
+    ],
+)
+def test_of_a_transaction_one_refund_goes_at_a_time(wishes, waiting):
+    small = (RequestRefund, {"amount": 20_000})
+    approved = [(ApproveRefund, {"refund": each}) for each in (R1, R2)]
+    state = payment.fold(live(*PAID, small, small, *approved, *wishes))
+    assert (state.waits(R1), state.waits(R2)) == waiting
+
+
+def test_two_refunds_of_two_transactions_do_not_wait_for_each_other():
+    parts = ((RequestPayment, {"partial": True}), (InitiateTransaction, {"amount": 60_000}))
+    first = (*parts, (NoteSuccess, {"amount": 60_000}), InitiateTransaction)
+    both = (*first, (NoteSuccess, {"transaction": TWO, "amount": 40_000}))
+    wanted = [(RequestRefund, {"transaction": each}) for each in (ONE, TWO)]
+    approved = [(ApproveRefund, {"refund": each}) for each in (R1, R2)]
+    assert not payment.fold(live(*both, *wanted, *approved)).waits(R2)
+
+
+def test_how_often_a_refund_has_failed_is_counted():
+    state = payment.fold(live(*UNPAID, SubmitRefund, NoteRefundFailed))
+    assert state.refunds[R1].failures == 2
+    alone = [one for one in live(*UNPAID) if isinstance(one, PaymentRefundFailed)]
+    assert payment.fold(alone).refunds == {}
+
+
+def test_each_pays_a_debt_by_a_payment_of_their_own():
+    mine, theirs, other = (
+        payment_of_debt(*said) for said in (("demo", "a"), ("demo", "b"), ("other", "a"))
+    )
+    assert len({mine, theirs, other}) == 3
+    assert paid_together(mine) == paid_together(theirs) != paid_together(other)
+    assert paid_together(ID) == ID
+    for reference in (f"{mine}001", f"{mine}r001"):
+        assert payment_of(reference) == mine
+        assert reference.isalnum()
+        assert len(reference) <= 34
 
 
 def test_a_reference_finds_its_payment():

@@ -18,6 +18,7 @@ from contexts.payments.demo_payments import (
     R1,
     TOLD,
     TWO,
+    UNPAID,
     WANTED,
     live,
 )
@@ -84,6 +85,8 @@ def test_which_payments_are_asked_of_me(wishes, then):
         pytest.param((*AGREED, NoteRefundFailed), ((), (R1,), ()), id="it failed"),
         pytest.param((*AGREED, NoteRefundFailed, NoteRefundSettled), ((), (), ()), id="and went"),
         pytest.param(BY_HAND, ((), (), ()), id="and was paid by hand"),
+        pytest.param((*UNPAID, SubmitRefund), ((), (), ()), id="and was submitted once more"),
+        pytest.param((*UNPAID, SubmitRefund, NoteRefundFailed), ((), (R1,), ()), id="in vain"),
         pytest.param((*BEGUN, WRONG), ((), (), (ONE,)), id="a wrong amount"),
     ],
 )

@@ -14,6 +14,7 @@ from contexts.dossiers.counter import (
     Person,
     follow,
     open_counter,
+    origin,
     processing,
 )
 from contexts.payments.demo_payments import payment_of_obligation
@@ -23,6 +24,8 @@ from payment_sandbox import CODE, PaymentSandbox
 
 from app import app
 from chalicelib import runtime, workers
+from chalicelib.contexts.payments.domain.commands import NoteRefundSettled, SubmitRefund
+from chalicelib.contexts.payments.domain.payment import payment
 from chalicelib.contexts.payments.projections import (
     which_payments_are_asked_of_me,
     which_payments_await_an_agency,
@@ -31,6 +34,7 @@ from chalicelib.contexts.payments.projections import (
     which_refunds_are_to_be_paid,
     which_transactions_are_open,
 )
+from chalicelib.handle import handle
 from chalicelib.working_time import HANOI
 
 AGENCY = "Z01"
@@ -357,6 +361,27 @@ class TestGivingBack:
         assert (each["reference"], shown["refund_status"]) == (said["reference"], "refunded")
         assert path not in items(CLERK, "/payments?attention=true")
         assert {CLERK.get(f"/receipts/{one}")["left"] for one in shown["receipts"].values()} == {0}
+
+    def test_of_a_transaction_one_refund_goes_at_a_time(self, bank, caplog):
+        path, reference = paid(bank)
+        said = {"reason": "demo", "amount": 20_000}
+        ids = [CLERK.do("POST", f"{path}/refunds", said)["refund"] for _ in range(2)]
+        for id_ in ids:
+            HEAD.do("PUT", f"{path}/refunds/{id_}/approval")
+        about = {"origin": origin(), "payment": path.rsplit("/", 1)[1], "refund": ids[0]}
+        handle(runtime.event_store(), payment, about["payment"], SubmitRefund(**about))
+        caplog.clear()
+        minute()
+        # It is not its turn yet: that is nobody's fault, and an officer is told so.
+        assert list(bank.sales[reference].refunds) == []
+        assert "provider not asked" not in caplog.messages
+        refused = HEAD.refused("PUT", f"{path}/refunds/{ids[1]}/submission")
+        assert refused == (409, "refund-under-way")
+        settled = NoteRefundSettled(**about | {"origin": origin()}, provider_reference="demo")
+        handle(runtime.event_store(), payment, about["payment"], settled)
+        minute()
+        assert list(bank.sales[reference].refunds) == [ids[1]]
+        assert PAYER.get(path)["refunded"] == 40_000
 
     def test_a_provider_that_answers_nothing_is_told_again(self, bank):
         path, _ = paid(bank)

@@ -2,11 +2,13 @@
 
 import json
 import os
+from collections import Counter
 from dataclasses import replace
 from unittest import mock
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from contexts.payments import demo_payments as money
 from contexts.payments.demo_providers import (
     MERCHANT,
     NOON,
@@ -23,9 +25,22 @@ from contexts.payments.demo_providers import (
 from deployed import on_moto
 from receivers import receiver
 
+from chalicelib import runtime
+from chalicelib.contexts.payments.asking import pay_back
+from chalicelib.contexts.payments.domain.commands import (
+    ApproveRefund,
+    NoteRefundFailed,
+    NoteRefundSettled,
+    RequestRefund,
+)
+from chalicelib.contexts.payments.domain.payment import payment
+from chalicelib.contexts.payments.domain.provider import RegisterProvider, provider
+from chalicelib.contexts.payments.domain.refusals import AnotherRefundUnderWay
 from chalicelib.contexts.payments.providers import NoticeUnreadable, Refunded, Request
 from chalicelib.contexts.payments.providers.vnpay import VNPay
 from chalicelib.delivery.signatures import SignatureInvalid
+from chalicelib.handle import fold, handle
+from chalicelib.privacy.personal import Personal
 
 VNPAY = VNPay("vnpay", terms("vnpay"), SECRET)
 
@@ -276,8 +291,64 @@ def test_a_part_is_said_to_be_one_and_the_same_refund_is_the_same_request(gatewa
     there, vnpay = gateway
     answering(there)
     part = replace(wish(), amount=50_000)
-    for one in (part, part, wish(refund="another")):
+    for one in (part, part, replace(part, attempt=1), wish(refund="another")):
         vnpay.refund(one)
-    first, again, other = (json.loads(post.body) for post in there.posts)
+    first, again, later, other = (json.loads(post.body) for post in there.posts)
     assert (first["vnp_TransactionType"], first["vnp_Amount"]) == ("03", "5000000")
     assert first["vnp_RequestId"] == again["vnp_RequestId"] != other["vnp_RequestId"]
+    # What has failed is asked for anew, and not taken for the same.
+    assert first["vnp_RequestId"] != later["vnp_RequestId"]
+
+
+@pytest.fixture
+def registered(gateway):
+    """The same as a provider that payments are made with, and what VNPay holds of refunds."""
+    there, vnpay = gateway
+    held = Counter()
+
+    def refund(post):
+        asked = json.loads(post.body)
+        code = "94" if asked["vnp_RequestId"] in held or asked["vnp_TxnRef"] in held else "00"
+        if code == "00":
+            held.update((asked["vnp_RequestId"], asked["vnp_TxnRef"], asked["vnp_OrderInfo"]))
+        return as_json(vnpay_answer(asked, vnp_ResponseCode=code))
+
+    there.answer = refund
+    secret = Personal[str](subject="provider:demo-pay", value=SECRET)
+    wanted = RegisterProvider(
+        origin=money.origin(), provider=money.PROVIDER, terms=vnpay.terms.model_dump(),
+        secret=secret, secret_print="demo",
+    )  # fmt: skip
+    handle(runtime.event_store(), provider, money.PROVIDER, wanted)
+    return held
+
+
+def test_of_a_transaction_one_refund_goes_at_a_time_and_a_failed_one_goes_anew(registered):
+    def do(kind, **changes):
+        handle(runtime.event_store(), payment, money.ID, money.ask(kind, **changes))
+
+    def back(refund):
+        pay_back(money.ID, refund, money.origin())
+        state = fold(payment, runtime.event_store().load(f"payment-{money.ID}"))
+        return {id_: each.status for id_, each in state.refunds.items()}
+
+    for kind in (*money.PAID, *(RequestRefund,) * 2):
+        do(kind, **{"amount": 20_000} if kind is RequestRefund else {})
+    first, second = money.R1, money.R2
+    for refund in (first, second):
+        do(ApproveRefund, refund=refund)
+    with pytest.raises(AnotherRefundUnderWay):
+        back(second)
+    assert back(first) == {first: "submitted", second: "approved"}
+    with pytest.raises(AnotherRefundUnderWay):
+        back(second)
+    # It came back, and VNPay has nothing in hand; the other goes first then.
+    do(NoteRefundFailed)
+    del registered[money.ONE]
+    with pytest.raises(AnotherRefundUnderWay):
+        back(first)
+    assert back(second) == {first: "failed", second: "submitted"}
+    do(NoteRefundSettled, refund=second)
+    del registered[money.ONE]
+    assert back(first) == {first: "submitted", second: "settled"}
+    assert registered[f"Hoan tien {first}"] == 2

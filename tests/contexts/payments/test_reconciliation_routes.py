@@ -28,7 +28,7 @@ from chalicelib.contexts.payments.domain.commands import (
     RequestRefund,
     SubmitRefund,
 )
-from chalicelib.contexts.payments.domain.events import Line
+from chalicelib.contexts.payments.domain.events import Discrepancy, Line
 from chalicelib.contexts.payments.domain.payment import payment, payment_of_obligation
 from chalicelib.contexts.payments.domain.provider import RegisterProvider, provider
 from chalicelib.contexts.payments.domain.settlement import NoteDiscrepancies, settlement
@@ -38,11 +38,14 @@ from chalicelib.contexts.payments.projections import (
     what_did_a_provider_take,
     what_does_the_ledger_hold,
     what_moved_on_a_day,
+    when_did_a_providers_day_move,
+    which_payments_await_an_agency,
 )
 from chalicelib.contexts.payments.reconciliation import comparing, receiving
 from chalicelib.contexts.payments.reconciliation.matching import COLUMNS
 from chalicelib.handle import fold, handle
 from chalicelib.privacy.personal import Personal
+from chalicelib.working_time import HANOI
 
 ADMINISTRATOR = Person("administrator", "demo-chief")
 AUDITOR = Person("auditor", "demo-auditor")
@@ -57,6 +60,8 @@ VIEWS = [
     what_does_the_ledger_hold.answer,
     what_moved_on_a_day.answer,
     do_the_books_agree.answer,
+    when_did_a_providers_day_move.answer,
+    which_payments_await_an_agency.answer,
 ]
 FIRST = date(2026, 6, 1)
 _numbers, _days = count(1), count()
@@ -274,6 +279,140 @@ def test_a_second_comparison_finds_what_has_come_since(day):
     assert (shown["status"], shown["matched"], shown["discrepancies"]) == ("compared", 1, [])
 
 
+def capture(day, reference):
+    """The provider tells late that a transaction of that day was paid."""
+    id_, at = reference[:-3], datetime(day.year, day.month, day.day, 5, tzinfo=UTC)
+    said = {"transaction": reference, "provider": PROVIDER, "amount": FEE.amount, "paid_at": at}
+    wish = ask(NoteSuccess, payment=id_, provider_reference=f"p-{reference}", **said)
+    handle(runtime.event_store(), payment, id_, wish)
+    catch_up()
+
+
+def moved(day, account="settled_cash"):
+    """What a day's closing has moved on an account."""
+    on = f"/ledger/entries?account={account}&cursor={_before(day)}"
+    return [(one["debit"], one["credit"]) for one in AUDITOR.get(on)["items"]]
+
+
+def test_what_a_run_that_died_has_found_settles_nothing(day, deployment):
+    reference, path = pay(day, outcome="open"), f"/settlements/{PROVIDER}/{day}"
+    catch_up()
+    bring(day, file(line(day, reference)))
+    ADMINISTRATOR.do("PUT", f"{path}/comparison")
+    job = asked(deployment)
+    # It notes what the run before has found, and dies; then the provider tells, late.
+    died = {"provider": PROVIDER, "on": day, "sha256": job.sha256, "found": tuple(_found(day))}
+    handle(
+        runtime.event_store(), settlement, job.settlement,
+        NoteDiscrepancies(origin=origin(), **died),
+    )  # fmt: skip
+    assert len(open_ones(day)) == 1
+    capture(day, reference)
+    comparing.run(job)
+    catch_up()
+    shown = AUDITOR.get(path)
+    assert (shown["status"], shown["matched"], shown["discrepancies"]) == ("compared", 1, [])
+    days = AUDITOR.get(f"/settlements?provider={PROVIDER}")["items"]
+    [listed] = [one for one in days if one["on"] == str(day)]
+    assert (listed["status"], listed["discrepancies"], listed["open"]) == ("compared", 0, 0)
+    ADMINISTRATOR.do("PUT", f"{path}/closure")
+    catch_up()
+    assert moved(day) == [(FEE.amount, 0), (0, 1_100)]
+
+
+def _found(day):
+    """Every difference that was ever noted of a day."""
+    commits = runtime.event_store().load(f"settlement-{PROVIDER}.{day}")
+    events = [one for commit in commits for one in commit.data()]
+    return [
+        Discrepancy.model_validate(one["discrepancy"])
+        for one in events
+        if one["type"] == "settlement.discrepancy_found"
+    ]
+
+
+def test_what_our_books_learn_after_the_comparison_is_compared_before_the_day_is_closed(day):
+    reference, path = pay(day, outcome="open"), f"/settlements/{PROVIDER}/{day}"
+    catch_up()
+    bring(day, file())
+    assert open_ones(day) == []
+    capture(day, reference)
+    outdated = ADMINISTRATOR.refused("PUT", f"{path}/closure")
+    assert outdated == (409, "settlement-comparison-outdated")
+    ADMINISTRATOR.do("PUT", f"{path}/comparison")
+    work()
+    [one] = open_ones(day)
+    assert (one["kind"], one["reference"]) == ("only_ours", reference)
+    assert decide(day, one, "another_day").status == 202
+    ADMINISTRATOR.do("PUT", f"{path}/closure")
+
+
+def test_a_day_that_has_not_begun_has_no_file():
+    today = runtime.now().astimezone(HANOI).date()
+    digest = files.stage(receiving.OWNER, file())
+    body = {"upload": digest, "name": "demo.csv"}
+    path = f"/settlements/{PROVIDER}/{today + timedelta(days=1)}/file"
+    assert ADMINISTRATOR.refused("PUT", path, body) == (422, "settlement-day-ahead")
+
+
+def test_fees_beyond_measure_are_no_fees(day):
+    lines = [line(day, name).replace(",1100,", f",{10**15 - 1},") for name in ("demo-a", "demo-b")]
+    bring(day, file(*lines))
+    shown = AUDITOR.get(f"/settlements/{PROVIDER}/{day}")
+    assert (shown["status"], shown["refused"]["line"]) == ("refused", 3)
+
+
+def test_a_moment_may_be_written_otherwise_on_a_line_that_differs(day):
+    bring(day, file(line(day, "demo-a").replace("T12:00:00+07:00", " 12:00:00+07")))
+    [one] = open_ones(day)
+    assert one["moved_at"] == f"{day}T12:00:00+07:00"
+
+
+def test_what_is_corrected_is_not_given_up_as_well(day):
+    reference = pay(day, outcome="open")
+    catch_up()
+    bring(day, file(line(day, reference)))
+    [one] = open_ones(day)
+    assert decide(day, one, "written_off").json["code"] == "decision-does-not-fit"
+    assert decide(day, one).status == 202
+    assert decide(day, one, "written_off").json["code"] == "decision-does-not-fit"
+
+
+def test_a_refund_that_the_bank_sends_back_a_second_time_is_found_again(day):
+    reference = pay(day)
+    id_, refund = reference[:-3], f"{reference[:-3]}r001"
+    at = datetime(day.year, day.month, day.day, 6, tzinfo=UTC)
+    told = {"payment": id_, "at": at}
+
+    def do(kind, **said):
+        handle(runtime.event_store(), payment, id_, ask(kind, **told, **said))
+        catch_up()
+
+    def came_back(on):
+        cells = [refund, "p", "refund", str(FEE.amount), "0", "failed", f"{on}T12:00:00+07:00"]
+        bring(on, file(",".join(cells)))
+        [one] = open_ones(on)
+        assert (one["kind"], one["our_status"], one["reference"]) == ("status_diff", "open", refund)
+        assert decide(on, one).status == 202
+        work()
+        [mine] = [
+            item
+            for item in OFFICER.get("/payments?attention=true&limit=200")["items"]
+            if item["payment"] == id_
+        ]
+        assert mine["failed"] == [refund]
+
+    do(RequestRefund, transaction=reference, amount=FEE.amount, agency="Z01")
+    do(ApproveRefund, refund=refund, agency="Z01")
+    do(SubmitRefund, refund=refund)
+    came_back(day + timedelta(days=1))
+    do(SubmitRefund, refund=refund)
+    assert id_ not in {
+        item["payment"] for item in OFFICER.get("/payments?attention=true&limit=200")["items"]
+    }
+    came_back(day + timedelta(days=3))
+
+
 def test_a_line_that_we_hold_on_another_day_says_so(day):
     reference = pay(day)
     catch_up()
@@ -473,7 +612,8 @@ def test_balances_now_on_a_day_and_at_a_position(day, monkeypatch):
     assert refused == (422, "replay-too-long")
 
 
-def test_the_trial_balance_is_zero_at_every_position():
+def test_the_trial_balance_is_zero_at_every_position(day):
+    pay(day)
     catch_up()
     now = AUDITOR.get("/ledger/trial-balance")
     assert now["balanced"]
@@ -486,7 +626,9 @@ def test_the_trial_balance_is_zero_at_every_position():
     assert len(names) == len(set(names))
 
 
-def test_entries_come_page_by_page_and_no_commit_is_divided(monkeypatch):
+def test_entries_come_page_by_page_and_no_commit_is_divided(day, monkeypatch):
+    for _ in range(2):
+        pay(day)
     catch_up()
     whole = AUDITOR.get("/ledger/entries?limit=200")
     pages, cursor = [], ""

@@ -1,5 +1,5 @@
 from contextlib import suppress
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from contexts.payments import demo_payments as demo
@@ -24,6 +24,7 @@ from contexts.payments.demo_settlements import (
 )
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from pydantic import ValidationError
 from specification import Given
 
 from chalicelib.contexts.payments.domain.commands import (
@@ -31,6 +32,7 @@ from chalicelib.contexts.payments.domain.commands import (
     NoteRefundFailed,
     NoteRefundSettled,
     NoteSuccess,
+    SubmitRefund,
 )
 from chalicelib.contexts.payments.domain.events import (
     PaymentCaptured,
@@ -44,8 +46,11 @@ from chalicelib.contexts.payments.domain.events import (
     SettlementFileRefused,
 )
 from chalicelib.contexts.payments.domain.settlement import (
+    MAX_NOTED,
     CloseDay,
+    ComparisonOutdated,
     ConcludeComparison,
+    DayAhead,
     DayClosed,
     DecisionDoesNotFit,
     DiscrepanciesOpen,
@@ -63,6 +68,7 @@ from chalicelib.contexts.payments.domain.settlement import (
 from chalicelib.contexts.payments.projections import (
     how_did_a_day_settle,
     what_did_a_provider_take,
+    when_did_a_providers_day_move,
 )
 from chalicelib.contexts.payments.reconciliation.reactions import react
 from chalicelib.kernel import Refused
@@ -87,6 +93,15 @@ closed = SettlementDayClosed(
 )
 REFUSED = (*READ, RefuseFile)
 UNCLEAR = (*READ, (NoteDiscrepancies, {"found": (STRANGE,)}), ConcludeComparison)
+TWICE = (*READ, (NoteDiscrepancies, {"found": (STRANGE,)}), NoteDiscrepancies)
+"""A run found one thing and died, the next one finds another."""
+OPEN = difference(kind="status_diff", our_status="open", theirs=100_000, reference="demo-3")
+BEGUN_THERE = (*READ, (NoteDiscrepancies, {"found": (OPEN,)}), ConcludeComparison)
+MANY = tuple(difference(reference=f"demo-many-{n}") for n in range(MAX_NOTED))
+
+
+MOVING = "our books kept moving: compare it once more"
+TODAY, AHEAD = date(2026, 6, 2), date(2026, 6, 3)
 
 
 def new(kind, **changes):
@@ -127,6 +142,34 @@ def about(one, decision="not_ours"):
             (*READ, NoteDiscrepancies), ask(ConcludeComparison), [compared], id="all is compared"
         ),
         pytest.param(COMPARED, ask(ConcludeComparison), [], id="it is compared once"),
+        pytest.param(
+            TWICE,
+            ask(ConcludeComparison),
+            [compared.model_copy(update={"stale": (STRANGE.id,)})],
+            id="what only a run that died has found counts no more",
+        ),
+        pytest.param(
+            READ, ask(ConcludeComparison), [], id="a run from before it was asked for once more"
+        ),
+        pytest.param(
+            (*READ, (NoteDiscrepancies, {"found": MANY})),
+            ask(NoteDiscrepancies),
+            [refused.model_copy(update={"line": 0, "why": MOVING})],
+            id="runs that find ever more",
+        ),
+        pytest.param(
+            (*READ, (NoteDiscrepancies, {"found": MANY})),
+            ask(NoteDiscrepancies, found=MANY),
+            [],
+            id="as much as may be",
+        ),
+        pytest.param((), ask(ReceiveFile, on=AHEAD), DayAhead, id="the file of a day to come"),
+        pytest.param(
+            (),
+            ask(ReceiveFile, on=TODAY),
+            [received.model_copy(update={"on": TODAY})],
+            id="today's",
+        ),
         pytest.param(COMPARED, ask(ResolveDiscrepancy), [resolved], id="a decision"),
         pytest.param(DECIDED, ask(ResolveDiscrepancy), [], id="the same decision again"),
         pytest.param(
@@ -145,6 +188,19 @@ def about(one, decision="not_ours"):
             id="no such discrepancy",
         ),
         pytest.param(COMPARED, about(LESS), DecisionDoesNotFit, id="ours is not none of ours"),
+        pytest.param(
+            (*COMPARED, (ResolveDiscrepancy, {"decision": "we_correct"})),
+            about(LESS, "written_off"),
+            DecisionDoesNotFit,
+            id="what was corrected is not given up",
+        ),
+        pytest.param(
+            BEGUN_THERE, about(OPEN, "written_off"), DecisionDoesNotFit, id="nor what is open"
+        ),
+        pytest.param(
+            DECIDED, ask(CloseDay, moved=43), ComparisonOutdated, id="our books have moved since"
+        ),
+        pytest.param(DECIDED, ask(CloseDay, moved=42), [closed], id="and before that"),
         pytest.param(DECIDED, ask(CloseDay), [closed], id="a day is closed"),
         pytest.param(CLOSED, ask(CloseDay), [], id="it is closed once"),
         pytest.param(COMPARED, ask(CloseDay), DiscrepanciesOpen, id="something is undecided"),
@@ -174,6 +230,8 @@ def test_how_far_a_file_is_read():
     state = settlement.fold(live(*READ, (NoteChunks, {"chunks": (second,)})))
     assert state.read == 7
     assert settlement.fold(live(*REFUSED)).why == "demo"
+    refused_later = settlement.fold(live(*TWICE, RefuseFile))
+    assert (refused_later.status, refused_later.open) == ("refused", [])
 
 
 @pytest.mark.parametrize(
@@ -209,6 +267,22 @@ def test_what_a_closed_day_settles(one, decision, settled):
     *_, day = live(*READ, noted, ConcludeComparison, resolve, CloseDay)
     expected = {"agency": "Z01", "payments": 200_000, "refunds": 30_000, "fees": 2_200}
     assert day.settled == (Settled(**expected | settled),)
+
+
+def test_a_run_that_died_settles_nothing():
+    resolve = (ResolveDiscrepancy, {"discrepancy": LESS.id, "decision": "we_correct"})
+    *_, day = live(*TWICE, (ConcludeComparison, {"found": (LESS.id,)}), resolve, CloseDay)
+    [settled] = day.settled
+    assert (settled.agency, settled.payments) == ("Z01", 290_000)
+
+
+def test_a_sum_that_could_not_be_read_back_is_not_written():
+    far = [difference(reference=name, fee=10**15) for name in ("demo-a", "demo-b")]
+    resolve = [(ResolveDiscrepancy, {"discrepancy": one.id}) for one in far]
+    noted = (NoteDiscrepancies, {"found": tuple(far)})
+    events = live(*READ, noted, ConcludeComparison, *resolve)
+    with pytest.raises(ValidationError):
+        settlement.decide(ask(CloseDay), settlement.fold(events))
 
 
 def test_money_of_which_we_know_nothing_is_settled_as_nobodys():
@@ -287,10 +361,47 @@ FAILED = (*demo.BEGUN, NoteFailure)
             },
             id="not given back",
         ),
+        pytest.param(
+            (*demo.UNPAID, (SubmitRefund, {"at": LATER})),
+            {
+                PAYMENT: ("payment", "done", demo.OWED, "2026-06-01"),
+                REFUND: ("refund", "open", demo.OWED, "2026-06-02"),
+            },
+            id="submitted once more",
+        ),
     ],
 )
 def test_what_our_books_say_of_a_providers_day(lived, expected):
     assert taken(*demo.live(*lived)) == expected
+
+
+def test_what_a_view_that_begins_late_does_not_know_is_not_under_way():
+    submitted = demo.live(*demo.TOLD)[-1]
+    assert what_did_a_provider_take.evolve(None, submitted) is None
+
+
+@pytest.mark.parametrize(
+    ("lived", "days"),
+    [
+        pytest.param(demo.BEGUN, [], id="begun"),
+        pytest.param(demo.PAID, ["2026-06-01"], id="paid"),
+        pytest.param(
+            (*demo.BEGUN, (NoteSuccess, {"learnt": "settlement"})), [], id="what a day has told us"
+        ),
+        pytest.param(
+            (*demo.TOLD, (NoteRefundSettled, {"at": LATER})),
+            ["2026-06-01", "2026-06-02"],
+            id="given back",
+        ),
+    ],
+)
+def test_when_did_a_providers_day_move(lived, days):
+    question = when_did_a_providers_day_move
+    events = [one for one in demo.live(*lived) if isinstance(one, question.Happened)]
+    assert [key for one in events for key in question.keys(one)] == [
+        f"demo-pay#{day}" for day in days
+    ]
+    assert {str(question.evolve(None, one).on) for one in events if question.keys(one)} == {*days}
 
 
 def test_money_that_has_moved_stays_moved():
@@ -345,6 +456,11 @@ def test_what_follows_from_a_decision(one, decision, wish):
             id="a decision outlives a second comparison",
         ),
         pytest.param(CLOSED, "closed", 2, 0, id="closed"),
+        pytest.param(
+            (*TWICE, (ConcludeComparison, {"found": (LESS.id,)})), "compared", 2, 1,
+            id="what only a run that died has found",
+        ),
+        pytest.param((*TWICE, RefuseFile), "refused", 0, 0, id="nothing of it counts"),
     ],
 )  # fmt: skip
 def test_how_did_a_day_settle(lived, status, matched, open_):
@@ -364,7 +480,8 @@ WISHES = [
     (NoteDiscrepancies, {}),
     (NoteDiscrepancies, {"sha256": OTHER_FILE, "found": (STRANGE,)}),
     (ConcludeComparison, {}),
-    (ConcludeComparison, {"sha256": OTHER_FILE}),
+    (ConcludeComparison, {"found": ()}),
+    (ConcludeComparison, {"sha256": OTHER_FILE, "found": (STRANGE.id,)}),
     (ResolveDiscrepancy, {}),
     (ResolveDiscrepancy, {"discrepancy": STRANGE.id, "decision": "not_ours"}),
     (CloseDay, {}),

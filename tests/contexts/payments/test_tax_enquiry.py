@@ -15,6 +15,7 @@ from chalicelib.contexts.payments.domain.events import (
     TaxParticular,
     TaxParticulars,
 )
+from chalicelib.contexts.payments.domain.payment import payment_of_debt
 from chalicelib.contexts.payments.domain.tax_enquiry import (
     AskTaxRegister,
     NoteTaxAnswer,
@@ -24,7 +25,7 @@ from chalicelib.contexts.payments.domain.tax_enquiry import (
     tax_enquiry,
 )
 from chalicelib.contexts.payments.projections import which_tax_enquiries_wait
-from chalicelib.contexts.payments.taxes.reactions import debt_payment, react
+from chalicelib.contexts.payments.taxes.reactions import react
 from chalicelib.kernel import Origin
 from chalicelib.privacy.personal import Personal
 
@@ -70,6 +71,7 @@ ask = AskTaxRegister(
 )
 bad = NoteTaxAnswerBad(origin=BY, enquiry="e", why="unreadable", known_by="p")
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+NOBODY = {"payable": False}
 
 
 def silent(after=timedelta(0), why="timeout"):
@@ -108,6 +110,18 @@ def refused(why):
         pytest.param([asked], ask, [], id="once"),
         pytest.param([asked], answer(*ROWS), [answered], id="it says what is owed"),
         pytest.param([asked], answer(outcome="nothing_owed"), [nothing], id="or that nothing is"),
+        pytest.param(
+            [asked.model_copy(update=NOBODY)],
+            answer(*ROWS),
+            [answered.model_copy(update=NOBODY)],
+            id="asked for somebody who cannot sign in",
+        ),
+        pytest.param(
+            [],
+            ask.model_copy(update=NOBODY),
+            [asked.model_copy(update=NOBODY)],
+            id="as an officer may ask",
+        ),
         pytest.param([asked, answered], answer(debt("new")), [], id="a good answer stands"),
         pytest.param([asked, answered], silent(), [], id="and needs no other"),
         pytest.param([asked], answer(*ROWS, total=1), [refused("wrong_sum")], id="a wrong sum"),
@@ -176,7 +190,8 @@ def test_which_tax_enquiries_wait(events, ask_at):
 
 def test_each_debt_can_be_paid_to_the_treasury_by_a_payment_of_its_own():
     followed = list(react(answered, BY))
-    assert [id_ for _, id_, _ in followed] == [debt_payment(row) for row in ROWS]
+    expected = [payment_of_debt(row.debt, "person:demo") for row in ROWS]
+    assert [id_ for _, id_, _ in followed] == expected
     first = followed[0][2]
     assert (first.subject, first.agency, first.amount) == ("person:demo", "Z01", 1_500_000)
     (line,) = first.lines
@@ -186,6 +201,10 @@ def test_each_debt_can_be_paid_to_the_treasury_by_a_payment_of_its_own():
     # Whoever asks again meets the same payments.
     assert [id_ for _, id_, _ in react(answered, BY)] == [id_ for _, id_, _ in followed]
     assert list(react(nothing, BY)) == []
+    # Another person's payments are others; who cannot sign in is asked for none.
+    others = {id_ for _, id_, _ in react(answered.model_copy(update={"subject": "other"}), BY)}
+    assert others.isdisjoint(expected)
+    assert list(react(answered.model_copy(update={"payable": False}), BY)) == []
 
 
 def test_what_has_no_name_here_goes_by_its_number():

@@ -4,20 +4,27 @@ import json
 import os
 from threading import Event
 from unittest import mock
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
 from contexts.dossiers.counter import Context, Person, follow, origin
+from contexts.payments.demo_providers import SECRET, terms, vnpay_ipn
 from deployed import on_moto
+from gateway import Gateway
 from receivers import receiver
 from tax_register import DEBTS, TaxRegister, answer
 
+from app import app
 from chalicelib import runtime, workers
 from chalicelib.contexts.payments.domain.commands import Limits
 from chalicelib.contexts.payments.domain.payment import payment
 from chalicelib.contexts.payments.domain.tax_enquiry import AskTaxRegister, tax_enquiry
 from chalicelib.contexts.payments.people import person
-from chalicelib.contexts.payments.projections import which_tax_enquiries_wait
+from chalicelib.contexts.payments.projections import (
+    do_the_books_agree,
+    which_tax_enquiries_wait,
+)
 from chalicelib.handle import fold, handle
 
 CODE, NUMBER = next(iter(DEBTS))
@@ -116,6 +123,41 @@ def test_who_sees_an_enquiry(register):
     assert CLERK.refused("GET", f"{PATH}/nothing") == UNKNOWN
     for_them = CLERK.ask("POST", PATH, ASKED | {"account": CITIZEN.subject}).headers["Location"]
     assert CITIZEN.get(for_them)["status"] == "answered"
+
+
+def pay(who, path):
+    """They pay with a provider, which tells us so."""
+    begun = who.do("POST", f"{path}/transactions", {"provider": "demo"})
+    amount = f"{begun['amount'] * 100}"
+    ipn = vnpay_ipn(
+        vnp_TxnRef=begun["transaction"], vnp_Amount=amount, vnp_TransactionNo=begun["transaction"]
+    )
+    told = Gateway(app).call("GET", f"/payments/notices/demo?{urlencode(ipn)}")
+    assert told.json["RspCode"] == "00"
+
+
+def test_whoever_asks_first_the_person_concerned_can_pay(register):
+    wanted = terms("vnpay").model_dump(exclude_unset=True) | {"secret": SECRET}
+    Person("administrator", "demo-chief").do("PUT", "/payment-providers/demo", wanted)
+    # An officer who names nobody that can sign in asks nobody for money.
+    shown = CLERK.do("POST", PATH, ASKED)
+    assert [row["payment"] for row in shown["rows"]] == [None, None]
+    paths = {}
+    for who, asked in ((STRANGER, ASKED), (CITIZEN, ASKED)):
+        row = who.do("POST", PATH, asked)["rows"][0]
+        paths[who] = f"/payments/{row['payment']}"
+    for_them = CLERK.do("POST", PATH, ASKED | {"account": CITIZEN.subject})["rows"][0]
+    assert f"/payments/{for_them['payment']}" == paths[CITIZEN]
+    follow()
+    assert STRANGER.refused("GET", paths[CITIZEN]) == (404, "payment-unknown")
+    for who, path in paths.items():
+        pay(who, path)
+        assert who.get(path)["status"] == "paid"
+        follow()
+        runtime.projector().follow(do_the_books_agree.answer)
+        wrong = AUDITOR.get("/ledger/disagreements")["items"]
+        expected = [] if who is STRANGER else [(for_them["payment"], "paid_twice")]
+        assert [(one["payment"], one["how"]) for one in wrong] == expected
 
 
 def test_who_is_not_found_owes_nothing_here(register):
@@ -237,6 +279,17 @@ def test_nobody_asks_without_a_register():
     assert refused == (409, "tax-register-not-configured")
 
 
-def test_a_number_is_a_number(register):
-    refused = CITIZEN.refused("POST", PATH, {"code": CODE, "identity_number": "1'--"})
+def test_a_person_is_the_same_however_their_number_is_written(register):
+    first, again = (
+        CLERK.do("POST", PATH, ASKED | {"identity_number": number})["enquiry"]
+        for number in (NUMBER, NUMBER.replace("-", "").lower())
+    )
+    events = runtime.event_store()
+    whose = [fold(tax_enquiry, events.load(f"tax_enquiry-{id_}")) for id_ in (first, again)]
+    assert whose[0].subject == whose[1].subject != ""
+
+
+@pytest.mark.parametrize("number", ["1'--", "------"])
+def test_a_number_is_a_number(register, number):
+    refused = CITIZEN.refused("POST", PATH, {"code": CODE, "identity_number": number})
     assert refused == (422, "invalid-request")

@@ -8,7 +8,7 @@ from chalicelib.contexts.agencies.domain.events import (
     AgencySystemRegistered,
     AgencySystemUnlocked,
 )
-from chalicelib.delivery.address import Address
+from chalicelib.delivery.address import Address, Window
 from chalicelib.projector.projection import Projection
 
 
@@ -24,12 +24,11 @@ def evolve(row: Address | None, event: AgencyEvent) -> Address | None:
                 public_keys=event.public_keys,
                 signature=event.signature,
                 secret=event.secret,
+                windows=_kept(row, event),
                 locks=row.locks if row else (),
             )
-        case AgencySystemKeysRotated() if row and event.system == row.system:
-            # When each is good, who_takes_part knows; this is who the agency says it is.
-            keys = tuple(window.key for window in event.keys)
-            return row.model_copy(update={"public_keys": keys})
+        case AgencySystemKeysRotated() if row:
+            return _rotated(row, event)
         case AgencySystemLocked() if row:
             return row.model_copy(update={"locks": (*row.locks, event.system)})
         case AgencySystemUnlocked() if row:
@@ -37,6 +36,25 @@ def evolve(row: Address | None, event: AgencyEvent) -> Address | None:
             return row.model_copy(update={"locks": locks})
         case _:
             return row
+
+
+def _kept(row: Address | None, event: AgencySystemRegistered) -> dict[str, dict[str, Window]]:
+    """Registering a system again leaves the times of the keys that stay."""
+    before = row.windows if row else {}
+    own = before.get(event.system, {})
+    stays = {event.system: {key: own[key] for key in event.public_keys if key in own}}
+    return {system: windows for system, windows in (before | stays).items() if windows}
+
+
+def _rotated(row: Address, event: AgencySystemKeysRotated) -> Address:
+    windows = {
+        each.key: Window(not_before=each.not_before, not_after=each.not_after)
+        for each in event.keys
+    }
+    after = row.model_copy(update={"windows": row.windows | {event.system: windows}})
+    if event.system != row.system:
+        return after  # The mailbox keeps its keys; this one may become it again.
+    return after.model_copy(update={"public_keys": (*windows,)})
 
 
 answer = Projection(Address, AgencyEvent, evolve, by="listed", sort="agency")

@@ -3,6 +3,7 @@
 from datetime import date
 
 from chalicelib.contexts.agencies.domain.events import (
+    AgencyDissolved,
     AgencyEvent,
     AgencyMerged,
     AgencyRegistered,
@@ -41,6 +42,8 @@ def evolve(row: Predecessor | None, event: AgencyEvent) -> Predecessor | None:
             return row.model_copy(update=names)
         case AgencyValidityCorrected() if row:
             return row.model_copy(update={"valid_to": event.valid_to})
+        case AgencyDissolved() if row:
+            return row.model_copy(update={"valid_to": event.last_day})
         case AgencyMerged() if row:
             end = {"successor": event.successor, "valid_to": event.last_day}
             return row.model_copy(update=end)

@@ -11,7 +11,7 @@ from chalicelib.contexts.audit.domain.events import (
     SubjectHoldLifted,
     SubjectHoldSet,
 )
-from chalicelib.kernel import Command, Conflict, Decider, Forbidden, Value
+from chalicelib.kernel import Command, Conflict, Decider, Forbidden, Value, same_person
 from chalicelib.privacy.personal import Personal
 
 _RULE = "Law 91/2025/QH15 on Personal Data Protection"
@@ -134,7 +134,7 @@ def decide(command: AnySubjectCommand, state: Subject) -> list[SubjectEvent]:
 def _check_approval(command: ApproveErasure, state: Subject) -> None:
     if state.status != "requested":
         raise ErasureNotRequested
-    if state.requested_by == command.origin.actor:
+    if same_person(state.requested_by, command.origin.actor):
         raise SecondPersonNeeded
     if state.holds:
         raise HeldByLaw

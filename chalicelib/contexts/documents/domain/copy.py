@@ -5,6 +5,11 @@ while one is asked, nothing but its answer is taken (and the axis's own receipt,
 still on its way), and a refused recall leaves the status as it was. So does the order to give the
 copy back because its document was revoked or its receiver dropped; it takes the place of a recall
 that still waits. Another edition of the document stops nothing: work goes on meanwhile.
+
+What the receiver refused (02), or an operator gave up, the sender may send again. The copy then
+begins anew: statuses rise from the beginning, and its second arrival has its own time to be
+received. It has used up no arrival number, as nothing that is refused is registered: the 03 after
+it takes the next one. What still comes of the sending before, by the axis, is passed over.
 """
 
 from datetime import timedelta
@@ -12,7 +17,18 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from chalicelib.contexts.documents.domain.document import (
+    DocumentWasRevoked,
+    NotAReceiver,
+    NotTheSender,
+    ReasonMissing,
+    ReceiverLocked,
+    ReceiverUnknown,
+    SenderAct,
+    SenderLocked,
+)
 from chalicelib.contexts.documents.domain.events import (
+    ABANDONED,
     AnyCopyEvent,
     AnyCopyStatus,
     Change,
@@ -31,11 +47,12 @@ from chalicelib.contexts.documents.domain.events import (
     CopyReceived,
     CopyReceptionOverdue,
     CopyReceptionRefused,
+    CopyResent,
     StaffContact,
     Undelivered,
     has_arrived,
 )
-from chalicelib.kernel import Command, Conflict, Decider, Forbidden, Invalid, NotFound, Value
+from chalicelib.kernel import Command, Conflict, Decider, Forbidden, NotFound, Value
 from chalicelib.privacy.personal import Personal
 from chalicelib.working_time import HANOI, Calendar
 
@@ -121,10 +138,14 @@ class ReceptionTerms(Value):
 
 
 class NoteArrival(Command):
-    """The receiver's system has taken the message. Opens the copy if that has not happened yet."""
+    """The receiver's system has taken the message. Opens the copy if that has not happened yet.
 
-    opening: Opening
+    `resending` is the one whose message it is; 0: the first sending, which brings an `opening`.
+    """
+
+    opening: Opening | None = None
     terms: ReceptionTerms
+    resending: int = 0
 
 
 class NoteReceptionOverdue(Command):
@@ -134,12 +155,13 @@ class NoteReceptionOverdue(Command):
 class NoteDeliveryRefused(Command):
     """The receiver's system will not take a message of the sender's, for a reason (a public code).
 
-    `opening` comes with the document itself: its copy may not be open yet.
+    `opening` and `resending` come with the document itself, as in `NoteArrival`.
     """
 
     undelivered: Undelivered
     reason: str
     opening: Opening | None = None
+    resending: int = 0
 
 
 class Report(Command):
@@ -203,6 +225,22 @@ class OrderChange(Command):
     staff: Personal[StaffContact] | None = None
 
 
+class ResendCopy(SenderAct):
+    """Send the document again to a receiver that has not taken it.
+
+    `about` is the version of the document (`stream@number`) as which it is sent, of edition
+    `edition` under this `subject`. It may have been `dropped` from the receivers since, or the
+    document `revoked` from it. `strangers` and `locked` have the receiver's code if nobody answers
+    for it on that day, and if the system of who does is locked.
+    """
+
+    about: str
+    edition: int
+    subject: str
+    dropped: bool = False
+    revoked: bool = False
+
+
 Progress = AcceptReception | AssignCopy | StartProcessing | CompleteProcessing
 CopyCommand = (
     OpenCopy
@@ -212,6 +250,7 @@ CopyCommand = (
     | RefuseReception
     | Progress
     | RequestRecall
+    | ResendCopy
     | OrderChange
     | AgreeRecall
     | RefuseRecall
@@ -226,6 +265,7 @@ class Copy(Value):
     `arrival` the number and the year under which the receiver registered it. `undelivered` is what
     the receiver's system would not take last, and why, until it is seen to have arrived after all.
     `due_at` is the last moment to receive it, `overdue` whether that passed, as has been said.
+    `resendings` counts how often it was sent again; `given_up`: an operator gave up the last time.
     """
 
     status: Status = "absent"
@@ -238,6 +278,13 @@ class Copy(Value):
     opening: Opening | None = None
     due_at: AwareDatetime | None = None
     overdue: bool = False
+    resendings: int = 0
+    given_up: bool = False
+
+    @property
+    def not_taken(self) -> bool:
+        """Whether the receiver never will have the copy, unless it is sent again."""
+        return self.status == "reception_refused" or (self.status == "opened" and self.given_up)
 
     @property
     def asked_back(self) -> bool:
@@ -261,13 +308,6 @@ class NotYourCopy(Forbidden):
     )
 
 
-class ReasonMissing(Invalid):
-    """A refusal and a revocation need their reason."""
-
-    code = "reason-missing"
-    rule = "QCVN 102:2016/BTTTT: statuses 02 and 16 and BussinessDocReason carry the reason"
-
-
 class StatusGoesBack(Conflict):
     """A copy's status rises; this one lies behind what was already reported."""
 
@@ -279,6 +319,13 @@ class ReceptionWasRefused(Conflict):
     """The receiver has refused this copy; only sending it again changes that."""
 
     code = "reception-was-refused"
+    rule = "QCVN 102:2016/BTTTT, processing status 02"
+
+
+class CopyNotRefused(Conflict):
+    """Only what its receiver refused (02), or an operator gave up, can be sent again."""
+
+    code = "copy-not-refused"
     rule = "QCVN 102:2016/BTTTT, processing status 02"
 
 
@@ -312,6 +359,8 @@ def decide(command: CopyCommand, state: Copy) -> list[AnyCopyEvent]:
         ReasonMissing: statuses 02 and 16 without a note.
         StatusGoesBack, ReceptionWasRefused, CopyWasRecalled, RecallPending, NoRecallPending: the
             state table does not allow it.
+        NotTheSender, SenderLocked, CopyNotRefused, CopyWasRecalled, RecallPending, NotAReceiver,
+            DocumentWasRevoked, ReceiverUnknown, ReceiverLocked: nothing is sent again.
     """
     answer = _answer(command, state)
     if answer or isinstance(command, NoteReceptionOverdue):
@@ -323,7 +372,7 @@ def decide(command: CopyCommand, state: Copy) -> list[AnyCopyEvent]:
 def _answer(command: CopyCommand, state: Copy) -> list[AnyCopyEvent]:
     match command:
         case OpenCopy():
-            return [_opened(command)] if state.status == "absent" else []
+            return [_opened(command.at, command.opening)] if state.status == "absent" else []
         case NoteArrival():
             return _arrival(command, state)
         case NoteReceptionOverdue():
@@ -336,31 +385,38 @@ def _answer(command: CopyCommand, state: Copy) -> list[AnyCopyEvent]:
             return _progress(command, state)
         case RequestRecall():
             return _recall(command, state)
+        case ResendCopy():
+            return _resending(command, state)
         case OrderChange():
             return _order(command, state)
         case AgreeRecall() | RefuseRecall():
             return _recall_answer(command, state)
 
 
-def _opened(command: OpenCopy | NoteArrival) -> CopyOpened:
-    return CopyOpened(at=command.at, **command.opening.model_dump())
+def _opened(at: AwareDatetime, opening: Opening) -> CopyOpened:
+    return CopyOpened(at=at, **opening.model_dump())
 
 
 def _arrival(command: NoteArrival, state: Copy) -> list[AnyCopyEvent]:
     opening = state.opening or command.opening
+    if opening is None:
+        raise CopyUnknown
     due_at = command.terms.due(command.at, urgent=opening.urgent)
     arrived = CopyArrived(at=command.at, due_at=due_at, **_between(opening))
     if state.status == "absent":
-        return [_opened(command), arrived]
-    return [arrived] if state.status == "opened" else []
+        return [_opened(command.at, opening), arrived]
+    # What was sent before it was sent again may come by once more, as after a rewind.
+    late = command.resending != state.resendings
+    return [arrived] if state.status == "opened" and not late else []
 
 
 def _undelivered(command: NoteDeliveryRefused, state: Copy) -> list[AnyCopyEvent]:
     opening = state.opening or command.opening
     if opening is None:
         raise CopyUnknown
+    late = command.resending != state.resendings
     waits = {
-        "document": state.status in {"absent", "opened"},
+        "document": state.status in {"absent", "opened"} and not late,
         "order": state.change is not None,
         "recall": state.recall == "asked",
     }
@@ -376,7 +432,7 @@ def _undelivered(command: NoteDeliveryRefused, state: Copy) -> list[AnyCopyEvent
     if known == refused or not waits[command.undelivered]:
         return []
     if state.status == "absent":
-        return [CopyOpened(at=command.at, **opening.model_dump()), refused]
+        return [_opened(command.at, opening), refused]
     return [refused]
 
 
@@ -439,6 +495,40 @@ def _recall(command: RequestRecall, state: Copy) -> list[AnyCopyEvent]:
     if state.status in ENDED or state.asked_back:
         return []
     return [_status(CopyRecallRequested, command, opening)]
+
+
+def _resending(command: ResendCopy, state: Copy) -> list[AnyCopyEvent]:
+    opening = _known(state)
+    if not command.speaks_for(opening.sender):
+        raise NotTheSender
+    if command.agency in command.locked:
+        raise SenderLocked
+    if not state.not_taken:
+        if state.status in ENDED:
+            raise CopyWasRecalled
+        if state.resendings:
+            return []
+        raise CopyNotRefused
+    if state.asked_back:
+        raise RecallPending
+    if command.dropped:
+        raise NotAReceiver(f"{opening.receiver} was dropped", field="receiver")
+    if command.revoked:
+        raise DocumentWasRevoked(f"it was ordered back from {opening.receiver}")
+    if opening.receiver in command.strangers:
+        raise ReceiverUnknown(f"nobody answers for {opening.receiver}", field="receiver")
+    if opening.receiver in command.locked:
+        raise ReceiverLocked(f"{opening.receiver} is locked", field="receiver")
+    return [
+        CopyResent(
+            number=state.resendings + 1,
+            about=command.about,
+            edition=command.edition,
+            subject=command.subject,
+            at=command.at,
+            **_between(opening),
+        )
+    ]
 
 
 def _order(command: OrderChange, state: Copy) -> list[AnyCopyEvent]:
@@ -529,7 +619,7 @@ def evolve(state: Copy, event: AnyCopyEvent) -> Copy:
     return after
 
 
-def _evolve(state: Copy, event: AnyCopyEvent) -> Copy:  # noqa: C901, PLR0912 -- a row each.
+def _evolve(state: Copy, event: AnyCopyEvent) -> Copy:  # noqa: C901, PLR0911, PLR0912 -- a row each.
     match event:
         case CopyOpened():
             fields = Opening.model_fields.keys()
@@ -538,8 +628,12 @@ def _evolve(state: Copy, event: AnyCopyEvent) -> Copy:  # noqa: C901, PLR0912 --
             return _moved(state, "arrived").model_copy(update={"due_at": event.due_at})
         case CopyReceptionOverdue():
             return state.model_copy(update={"overdue": True})
+        case CopyResent():
+            return _anew(state, event)
         case CopyDeliveryRefused():
-            return state.model_copy(update={"undelivered": event})
+            gone = event.undelivered == "document" and event.reason == ABANDONED
+            refused = {"undelivered": event, "given_up": state.given_up or gone}
+            return state.model_copy(update=refused)
         case CopyReceptionRefused():
             return _moved(state, "reception_refused").model_copy(update={"change": None})
         case CopyReceived():
@@ -568,6 +662,20 @@ def _evolve(state: Copy, event: AnyCopyEvent) -> Copy:  # noqa: C901, PLR0912 --
             return state.model_copy(update={"status": status, "change": None, "settled": "agreed"})
         case CopyChangeRefused():
             return state.model_copy(update={"change": None, "settled": "refused"})
+
+
+def _anew(state: Copy, event: CopyResent) -> Copy:
+    """The copy that is sent again; an order that waits for its answer still does."""
+    again = {
+        "status": "opened",
+        "opening": state.opening and state.opening.model_copy(update={"subject": event.subject}),
+        "edition": event.edition,
+        "due_at": None,
+        "overdue": False,
+        "resendings": event.number,
+        "given_up": False,
+    }
+    return state.model_copy(update=again)
 
 
 def _moved(state: Copy, status: Status) -> Copy:

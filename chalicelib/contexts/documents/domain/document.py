@@ -6,7 +6,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from chalicelib.agency_code import AgencyCodeInvalid, canonical
-from chalicelib.contexts.documents.domain.copy import ReasonMissing
 from chalicelib.contexts.documents.domain.events import (
     Attachment,
     DocumentAmended,
@@ -30,6 +29,8 @@ MAX_RECEIVERS = 500
 MAX_ATTACHMENTS = 50
 FIXED = frozenset({"reference", "issuer", "number", "notation", "promulgated_on", "priority"})
 """What no amendment changes: the document's name, and the lane in which it travels."""
+NOT_AMENDABLE = "not-amendable"
+"""The warning about what an amendment says of those, or of the paper, and the document does not."""
 
 
 class Replacing(Value):
@@ -96,9 +97,11 @@ class AmendDocument(SenderAct):
     """Change the document (`fields` of `OfficialDocument`, all `attachments`) or its receivers.
 
     `concerned` names those of the present receivers that a new edition goes to; none means all.
+    `paper_follows` cannot be changed, but may be said.
     """
 
     fields: dict[str, Any] = Field(default_factory=dict)
+    paper_follows: bool | None = None
     attachments: tuple[Attachment, ...] | None = None
     added: tuple[Party, ...] = ()
     dropped: tuple[str, ...] = ()
@@ -154,12 +157,16 @@ class Document(Value):
     originals: dict[int, Original] = Field(default_factory=dict)
     relayed: tuple[DocumentRelayed, ...] = ()
 
+    def relay_to(self, receiver: str) -> DocumentRelayed | None:
+        """How a hub passed the document on to this receiver, if one did."""
+        found = (r for r in self.relayed if receiver in {party.code for party in r.receivers})
+        return next(found, None)
+
     def way_to(self, receiver: str) -> tuple[Hop, ...]:
         """The systems that the document had passed when it was given to this receiver."""
         assert self.sent is not None
-        for relay in self.relayed:
-            if receiver in {party.code for party in relay.receivers}:
-                return relay.hops
+        if relay := self.relay_to(receiver):
+            return relay.hops
         first = Hop(agency=self.sent.sender.as_given, at=self.sent.at.isoformat())
         return self.sent.hops or (first,)
 
@@ -251,6 +258,13 @@ class DocumentUnknown(NotFound):
 
     code = "document-unknown"
     rule = "QCVN 102:2016/BTTTT: a DocumentId names the document that a message is about"
+
+
+class ReasonMissing(Invalid):
+    """A refusal and a revocation need their reason."""
+
+    code = "reason-missing"
+    rule = "QCVN 102:2016/BTTTT: statuses 02 and 16 and BussinessDocReason carry the reason"
 
 
 class NotAReceiver(Invalid):
@@ -386,7 +400,7 @@ def _code(hop: Hop) -> str:
 
 
 def _refuse_loops(field: str, trace: Iterable[Hop], hub: str, receivers: tuple[Party, ...]) -> None:
-    passed = {_code(hop) for hop in trace}
+    passed = {_code(hop) for hop in trace if hop.agency}
     if hub in passed:
         raise MessageLoops(f"it has passed {hub}", field="hops")
     for index, party in enumerate(receivers):
@@ -495,7 +509,9 @@ def _amendment(command: AmendDocument, state: Document) -> list[DocumentEvent]:
     rewritten = (official, attachments) != (now.official, now.attachments)
     added, succeeded = _added(command, now)
     dropped = _meant(command.dropped, state.parties)
-    if not rewritten and _receivers_are_so(added, dropped, state):
+    in_vain = _in_vain(command, now)
+    said = in_vain <= set(now.warnings)
+    if not rewritten and said and _receivers_are_so(added, dropped, state):
         return []
     holders = [party.code for party in now.receivers if party.code not in state.revoked]
     if not holders:
@@ -522,12 +538,25 @@ def _amendment(command: AmendDocument, state: Document) -> list[DocumentEvent]:
             concerned=tuple(code for code in holders if rewritten and code in named),
             reason=command.reason,
             staff=command.staff,
-            warnings=(*command.warnings, *succeeded),
+            warnings=(*command.warnings, *succeeded, *sorted(in_vain)),
             signatures=command.signatures,
             original=command.original,
             at=command.at,
         )
     ]
+
+
+def _in_vain(command: AmendDocument, now: DocumentSent) -> set[str]:
+    """A warning for each thing that the amendment would change and cannot.
+
+    A reference that is written otherwise still names the document.
+    """
+    official = now.official.model_dump(include={*FIXED} - {"reference"})
+    wished = {name: command.fields.get(name, value) for name, value in official.items()}
+    found = {f"{NOT_AMENDABLE} official/{n}" for n, value in official.items() if wished[n] != value}
+    if command.paper_follows not in {None, now.paper_follows}:
+        found.add(f"{NOT_AMENDABLE} paper_follows")
+    return found
 
 
 def _added(command: AmendDocument, now: DocumentSent) -> tuple[tuple[Party, ...], tuple[str, ...]]:
@@ -682,14 +711,16 @@ def _essence(sent: DocumentSent) -> dict[str, object]:
     Agencies count by the codes by which they are named: names and spellings change, and so may
     successors, while a message is on its way again.
     """
-    # The id of what it answers follows from the reference; older events lack it.
+    # The id of what it answers follows from the reference; older events lack it, and what is said
+    # of a file.
     answers = tuple(each.model_copy(update={"document": ""}) for each in sent.official.answers)
     official = sent.official.model_copy(update={"answers": answers})
+    files = tuple(each.model_copy(update={"description": ""}) for each in sent.attachments)
     return {
         "sender": sent.sender.code,
         **{f"official/{name}": value for name, value in official},
         "receivers": {code for receiver in sent.receivers for code in _named(receiver)},
-        "attachments": sent.attachments,
+        "attachments": files,
         "paper_follows": sent.paper_follows,
         "reason": sent.reason,
         "replaces": sent.replaces,

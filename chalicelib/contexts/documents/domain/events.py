@@ -64,12 +64,16 @@ class Signer(Value):
 
 
 class Attachment(Value):
-    """A file of the document, by reference: `size` in bytes, `sha256` in hexadecimal."""
+    """A file of the document, by reference: `size` in bytes, `sha256` in hexadecimal.
+
+    `description` is what the sender says of it.
+    """
 
     name: str
     media_type: str
     size: int
     sha256: str
+    description: str = ""
 
 
 class SignatureReport(Value):
@@ -170,7 +174,7 @@ class DocumentSent(Event):
     Rule: Decision 28/2018/QĐ-TTg: a document signed and sent this way has the paper's legal value.
     """
 
-    version = 3
+    version = 4
     type: Literal["document.sent"] = "document.sent"
     document: str
     official: OfficialDocument
@@ -213,7 +217,7 @@ class DocumentAmended(Event):
     Rule: QCVN 102:2016/BTTTT, BussinessDocType 2; Decision 28/2018/QĐ-TTg.
     """
 
-    version = 2
+    version = 3
     type: Literal["document.amended"] = "document.amended"
     document: str
     sender: Party
@@ -323,6 +327,27 @@ class CopyDeliveryRefused(CopyEvent):
     reason: str
 
 
+ABANDONED = "abandoned"
+"""The reason why what an operator gave up is not delivered: it never will be."""
+
+
+class CopyResent(CopyEvent):
+    """The sender sends its document again, as it stands now, to who had not taken it.
+
+    The copy begins anew: it is on its way, arrives, and has its time to be received, once more.
+    `about` is the document as it is sent (`stream@number`), of edition `edition` under this
+    `subject`; `number` counts the times this copy was sent again.
+
+    Rule: QCVN 102:2016/BTTTT, processing status 02; that a new sending follows it is our reading.
+    """
+
+    type: Literal["copy.resent"] = "copy.resent"
+    number: int
+    about: str
+    edition: int
+    subject: str
+
+
 class CopyStatus(CopyEvent):
     """A processing status. `note` and `reported_at` are the reporting agency's own."""
 
@@ -350,8 +375,8 @@ class CopyArrived(CopyStatus):
 class CopyReceptionOverdue(CopyEvent):
     """The receiver let the time to receive its copy pass: it did nothing with it until `due_at`.
 
-    It is said once of a copy, at the latest when the receiver does act. It is no status of the
-    receiver's: the copy stays arrived (01).
+    It is said once of a copy, or of each time it was sent, at the latest when the receiver does
+    act. It is no status of the receiver's: the copy stays arrived (01).
 
     Rule: Decree 30/2020/NĐ-CP, art. 23: what comes in is passed on the same day, at the latest the
     next working day; what is urgent at once.
@@ -500,7 +525,12 @@ AnyCopyStatus = (
     | CopyChangeRefused
 )
 AnyCopyEvent = Annotated[
-    CopyOpened | CopyDeliveryRefused | CopyReceptionOverdue | AnyCopyStatus | CopyChangeOrdered,
+    CopyOpened
+    | CopyResent
+    | CopyDeliveryRefused
+    | CopyReceptionOverdue
+    | AnyCopyStatus
+    | CopyChangeOrdered,
     Field(discriminator="type"),
 ]
 
@@ -519,7 +549,10 @@ def has_acted(event: AnyCopyEvent) -> bool:
 
 
 def has_arrived(what: Undelivered, event: AnyCopyEvent) -> bool:
-    """Whether `event` shows that what could not be delivered reached its receiver after all."""
+    """Whether `event` shows that what could not be delivered reached its receiver after all.
+
+    Or that it is no longer to: the document is on its way anew.
+    """
     match event:
         case CopyRecallAgreed() | CopyRecallRefused():
             return what == "recall"

@@ -3,28 +3,39 @@
 import re
 from datetime import UTC, date, datetime, time, timedelta, timezone
 
-from chalicelib.working_time import HANOI
+from chalicelib.working_time import HANOI, in_our_times
 
 _DATE = re.compile(
     r"(?:(?P<y>\d{4})(?P<s>[/-])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})"
     r"|(?P<d2>\d{1,2})(?P<s2>[/-])(?P<m2>\d{1,2})(?P=s2)(?P<y2>\d{4}))"
     r"(?:[T ]\s*(?P<time>\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?"
-    r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?)?",
+    r"(?:[\s\u202f]*(?P<half>AM|PM|SA|CH))?)?"
+    r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?",
     re.ASCII,
 )
+_NOON = 12
 
 
 def read_date(text: str) -> date | None:
     """The day of `2018/09/28`, `2018-09-28`, `28/09/2018`, with or without a time; None if none."""
-    moment = read_moment(text)
+    moment = _read(text)
     return moment and moment.date()
 
 
 def read_moment(text: str) -> datetime | None:
     """The moment, kept in the zone it was written in; Hà Nội where none is given; None if none.
 
-    A day without a time is its midnight. Fractions of a second are dropped.
+    A day without a time is its midnight. Fractions of a second are dropped. What is no moment of
+    our times, as 0001-01-01 in programs that were told none, is none.
     """
+    moment = _read(text)
+    try:
+        return moment and in_our_times(moment)
+    except ValueError:
+        return None
+
+
+def _read(text: str) -> datetime | None:
     found = _DATE.fullmatch(text.strip())
     if not found:
         return None
@@ -32,10 +43,21 @@ def read_moment(text: str) -> datetime | None:
     try:
         day = date(*(int(part[key] or part[key + "2"]) for key in "ymd"))
         hour, minute, second = (int(n) for n in f"{part['time'] or '0:00'}:00".split(":")[:3])
-        clock = time(hour, minute, second, tzinfo=_zone(part["zone"]))
+        clock = time(_of_24(hour, part["half"]), minute, second, tzinfo=_zone(part["zone"]))
         return datetime.combine(day, clock)
     except ValueError:  # 30 February, 25 o'clock, an offset of 99 hours.
         return None
+
+
+def _of_24(hour: int, half: str | None) -> int:
+    """The hour of the day, from that of its half: AM or PM, sáng or chiều."""
+    if half is None:
+        return hour
+    after_noon = half in {"PM", "CH"}
+    # Some write `13:00 PM`; nobody means `13:00 AM`.
+    if hour > (23 if after_noon else _NOON):
+        raise ValueError("no hour of that half")
+    return hour % _NOON + _NOON * after_noon
 
 
 def _zone(text: str | None) -> timezone:

@@ -269,6 +269,21 @@ PART_ELEMENTS: Mapping[type[Value], Elements] = MappingProxyType(
 )
 """The elements of each part of a document message."""
 
+PARTS: Mapping[str, type[Value]] = MappingProxyType(
+    {
+        "From": Party,
+        "To": Party,
+        "SignerInfo": Signer,
+        "ResponseFor": Reference,
+        "TraceHeader": Trace,
+        "BussinessDocumentInfo": UpdateInfo,
+        "Receiver": UpdateReceiver,
+        "ReplacementInfo": Replacement,
+        "StaffInfo": StaffContact,
+    }
+)
+"""Which part of a document message stands in an element."""
+
 STATUS_PART_ELEMENTS: Mapping[type[Value], Elements] = MappingProxyType(
     {
         Party: (_PARTY[0], _PARTY[2], _PARTY[1], *_PARTY[3:]),

@@ -25,11 +25,13 @@ from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
 from chalicelib.contexts.documents.edxml.model import (
     HEADER_ELEMENTS,
     PART_ELEMENTS,
+    PARTS,
     REFERENCE_ELEMENTS,
     STATUS_ELEMENTS,
     TRACE_LIST_ELEMENTS,
     AttachmentPart,
     DocumentMessage,
+    Elements,
     Party,
     Reference,
     Replacement,
@@ -40,7 +42,14 @@ from chalicelib.contexts.documents.edxml.model import (
     UpdateInfo,
     UpdateReceiver,
 )
-from chalicelib.contexts.documents.edxml.stream import FILES, Carried, Keep, take_in
+from chalicelib.contexts.documents.edxml.stream import (
+    FILES,
+    Carried,
+    Keep,
+    content_id,
+    listed,
+    take_in,
+)
 from chalicelib.contexts.documents.edxml.tree import Node
 from chalicelib.contexts.documents.edxml.unpack import Unpacked
 from chalicelib.kernel import Value
@@ -53,6 +62,43 @@ _ORGAN_ID = re.compile(
 
 V = TypeVar("V", bound=Value)
 _Row = tuple[Node | None, tuple[str, str]]
+_Known = dict[str, "_Known | None"]
+
+
+def _known(rows: Elements) -> _Known:
+    """The elements that are read, each with those in it; None for one that is a text."""
+    known: _Known = {}
+    for path, _ in rows:
+        *outer, last = path.split("/")
+        inner = known
+        for name in outer:
+            found = inner.setdefault(name, {})
+            assert found is not None, "an element is a text or holds others"
+            inner = found
+        part = PARTS.get(last)
+        inner[last] = _known(PART_ELEMENTS[part]) if part else None
+    return known
+
+
+_REFERENCES: _Known = {"Reference": _known(REFERENCE_ELEMENTS)}
+_READ: _Known = {
+    "edXMLEnvelope": {
+        "edXMLHeader": {
+            "MessageHeader": _known(HEADER_ELEMENTS),
+            "TraceHeaderList": _known(TRACE_LIST_ELEMENTS),
+        },
+        "edXMLBody": {"edXMLManifest": _REFERENCES, "Manifest": _REFERENCES},
+    },
+    FILES: {"Attachment": _known(REFERENCE_ELEMENTS) | {"ContentTransferEncoded": None}},
+}
+"""The elements of a document message."""
+_ALSO: dict[str, _Known] = {
+    "Code": {"CodeNumber": None, "CodeNotation": None},
+    "ReceiverList": _known(PART_ELEMENTS[UpdateReceiver]),
+}
+"""What else is read in an element, as messages vary."""
+_TEXTS_TOO = frozenset(("Code", "Appendixes", "ToPlaces"))
+"""Elements that may hold a text instead of others."""
 
 
 def parse(source: BinaryIO | bytes, keep: Keep) -> DocumentMessage | StatusMessage:
@@ -66,6 +112,7 @@ def parse(source: BinaryIO | bytes, keep: Keep) -> DocumentMessage | StatusMessa
         EdxmlError: the subclass says what is wrong; nothing of the message may be kept.
     """
     root, carried = take_in(BytesIO(source) if isinstance(source, bytes) else source, keep)
+    _refuse_misplaced_files(root)
     return _Reading().message(root, carried)
 
 
@@ -86,15 +133,17 @@ class _Reading:
                 detail = "A status message carries no files."
                 raise AttachmentInvalid(detail, field=carried[0].element.path)
             return self._status(header)
-        document = self._document(header, outer, self._attachments(root, envelope, carried))
-        signed = any(node.tag in {"Signature", "foreign.Signature"} for node in root.walk())
+        document = self._document(root, outer, self._attachments(root, envelope, carried))
+        signed = any(node.name == "Signature" for node in root.walk())
         return document.model_copy(update={"signed": signed})
 
     def _document(
-        self, header: Node, outer: Node, attachments: tuple[AttachmentPart, ...]
+        self, root: Node, outer: Node, attachments: tuple[AttachmentPart, ...]
     ) -> DocumentMessage:
+        header = _required(outer, "MessageHeader")
         traces = outer.child("TraceHeaderList")
         business = traces and traces.child("Bussiness")
+        _refuse_misplaced_operation(root, business)
         code_number, code_notation = _code(header.child("Code"))
         if business:
             self._identity(business.child("DocumentId"))
@@ -111,9 +160,9 @@ class _Reading:
             signer=self._optional(Signer, header.child("SignerInfo")),
             due_date=self._date(header.child("DueDate")),
             priority=_number(header, "OtherInfo/Priority"),
-            appendixes=_texts(header, "OtherInfo/Appendixes/Appendix"),
+            appendixes=_list(header, "OtherInfo/Appendixes", "Appendix"),
             response_for=tuple(self._reference(each) for each in header.all("ResponseFor")),
-            to_places=_texts(header, "ToPlaces/Place"),
+            to_places=_list(header, "ToPlaces", "Place"),
             traces=tuple(self._trace(each) for each in traces.all("TraceHeader")) if traces else (),
             operation=_number(business, "BussinessDocType") if business else 0,
             update=self._update(business.child("BussinessDocumentInfo")) if business else None,
@@ -123,8 +172,12 @@ class _Reading:
         )
         if not business:
             self._warn("bussiness-missing", outer, "TraceHeaderList/Bussiness")
+        elif not business.text_at("BussinessDocType"):
+            self._warn("bussiness-missing", business, "BussinessDocType")
         for oddity, place in _contradictions(message):
             self._warn(oddity, header, place)
+        for node in _unread(root, _READ):
+            self._warn("element-not-read", node)
         return message.model_copy(update={"warnings": tuple(self._warnings)})
 
     def _status(self, header: Node) -> StatusMessage:
@@ -216,25 +269,22 @@ class _Reading:
         self, root: Node, envelope: Node, carried: list[Carried]
     ) -> tuple[AttachmentPart, ...]:
         """Tie every file to its entry in the manifest, in the order in which the files came."""
-        listed = _by_content_id(
-            envelope.all("edXMLBody/edXMLManifest/Reference")
-            + envelope.all("edXMLBody/Manifest/Reference")
-        )
+        references = _by_content_id(listed(envelope))
         attachments = _by_content_id(root.all(f"{FILES}/Attachment"))
-        for content_id, reference in listed.items():
-            if content_id not in attachments:
-                detail = f"The manifest lists {content_id[:64]}, but no Attachment has this id."
+        for id_, reference in references.items():
+            if id_ not in attachments:
+                detail = f"The manifest lists {id_[:64]}, but no Attachment has this id."
                 raise AttachmentMissing(detail, field=f"{reference.path}/ContentId")
         unpacked = {each.element for each in carried}
-        for content_id, attachment in attachments.items():
+        for id_, attachment in attachments.items():
             if attachment not in unpacked:
-                detail = f"The Attachment {content_id[:64]} has no content."
+                detail = f"The Attachment {id_[:64]} has no content."
                 raise AttachmentMissing(detail, field=f"{attachment.path}/ContentTransferEncoded")
-            if content_id not in listed:
-                detail = f"The manifest does not list the Attachment {content_id[:64]}."
+            if id_ not in references:
+                detail = f"The manifest does not list the Attachment {id_[:64]}."
                 raise AttachmentInvalid(detail, field=f"{attachment.path}/ContentId")
         return tuple(
-            self._attachment(listed[_content_id(element)], element, file)
+            self._attachment(references[content_id(element)], element, file)
             for element, file in carried
         )
 
@@ -248,6 +298,7 @@ class _Reading:
             AttachmentPart,
             ((reference, row) for row in REFERENCE_ELEMENTS),
             name="" if name in {".", ".."} else name,
+            description=reference.text_at("Description") or attachment.text_at("Description"),
             media_type=type_of(name) or "application/octet-stream",
             size=file.size,
             sha256=file.sha256,
@@ -309,6 +360,11 @@ def _code(node: Node | None) -> tuple[str, str]:
     return number, notation
 
 
+def _list(parent: Node, path: str, each: str) -> tuple[str, ...]:
+    """The texts of `each`, after one that stands in the list itself."""
+    return _texts(parent, path) + _texts(parent, f"{path}/{each}")
+
+
 def _texts(parent: Node, path: str) -> tuple[str, ...]:
     return tuple(node.text for node in parent.all(path) if node.text)
 
@@ -320,6 +376,38 @@ def _number(parent: Node, path: str) -> int:
         detail = "This element must be a number from 0 to 3."
         raise EdxmlElementInvalid(detail, field=f"{parent.path}/{path}")
     return int(text)
+
+
+def _refuse_misplaced_files(root: Node) -> None:
+    for node in root.walk():
+        # Where it belongs, its text has gone into a sink.
+        if node.name == "ContentTransferEncoded" and node.text:
+            detail = f"A file must stand in {FILES}/Attachment, in the standard's namespace."
+            raise AttachmentInvalid(detail, field=node.path)
+
+
+def _refuse_misplaced_operation(root: Node, business: Node | None) -> None:
+    """An order must not be taken for a new document because it stands elsewhere."""
+    for node in root.walk():
+        known = node.tag == "BussinessDocType" and node.parent is business
+        if node.name == "BussinessDocType" and not known and node.text.strip("0"):
+            detail = "The operation must stand in TraceHeaderList/Bussiness."
+            raise EdxmlElementInvalid(detail, field=node.path)
+
+
+def _unread(node: Node, known: _Known) -> Iterator[Node]:
+    """The topmost elements below this one that say something which is not read."""
+    for child in node.children:
+        if child.name == "Signature":
+            continue  # It is examined elsewhere.
+        if child.tag not in known:
+            if any(below.text for below in child.walk()):
+                yield child
+            continue
+        inner = (known[child.tag] or {}) | _ALSO.get(child.tag, {})
+        if inner and child.text and child.tag not in _TEXTS_TOO:
+            yield child
+        yield from _unread(child, inner)
 
 
 def _contradictions(message: DocumentMessage) -> Iterator[tuple[str, str]]:
@@ -335,19 +423,14 @@ def _contradictions(message: DocumentMessage) -> Iterator[tuple[str, str]]:
         yield "date-differs-from-document-id", "PromulgationInfo/PromulgationDate"
 
 
-def _content_id(node: Node) -> str:
-    """`cid:209`, `<209>` and `209` are the same file."""
-    return node.text_at("ContentId").strip("<>").removeprefix("cid:").strip()
-
-
 def _by_content_id(nodes: list[Node]) -> dict[str, Node]:
     found: dict[str, Node] = {}
     for node in nodes:
-        content_id, place = _content_id(node), f"{node.path}/ContentId"
-        if not content_id:
+        id_, place = content_id(node), f"{node.path}/ContentId"
+        if not id_:
             raise EdxmlElementMissing("A file has no ContentId.", field=place)
-        if content_id in found:
-            detail = f"Two files have the ContentId {content_id[:64]}."
+        if id_ in found:
+            detail = f"Two files have the ContentId {id_[:64]}."
             raise AttachmentInvalid(detail, field=place)
-        found[content_id] = node
+        found[id_] = node
     return found

@@ -21,7 +21,7 @@ from chalicelib.contexts.documents.edxml.errors import (
     SecretMarking,
 )
 from chalicelib.contexts.documents.edxml.model import MAX_TEXT, NAMESPACE
-from chalicelib.contexts.documents.edxml.tree import Node
+from chalicelib.contexts.documents.edxml.tree import FOREIGN, Node
 from chalicelib.contexts.documents.edxml.unpack import Sink, Unpacked, Unpacker
 from chalicelib.kernel import Value
 from chalicelib.secrecy import marks_a_secret, names_a_level
@@ -41,10 +41,26 @@ MAX_PIECE = 4 * 1024 * 1024
 FILES = "AttachmentEncoded"
 _CONTENT = ["edXML", FILES, "Attachment", "ContentTransferEncoded"]
 _CHUNK = 64 * 1024
-_OURS, _XINCLUDE, _FOREIGN = f"{{{NAMESPACE}}}", "{http://www.w3.org/2001/XInclude}", "foreign."
+_OURS, _XINCLUDE = f"{{{NAMESPACE}}}", "{http://www.w3.org/2001/XInclude}"
+_SPELLINGS = {
+    "Business": "Bussiness",
+    "BusinessDocType": "BussinessDocType",
+    "BusinessDocReason": "BussinessDocReason",
+    "BusinessDocumentInfo": "BussinessDocumentInfo",
+}
+"""Real messages also write the standard's misspelt names as English does."""
+_REPEATED = frozenset(
+    (
+        *("To", "ResponseFor", "TraceHeader", "ReplacementInfo", "ReceiverList", "Receiver"),
+        *("Reference", "Attachment"),
+    )
+)
+"""Of which there may be none: an empty one is a serializer's skeleton."""
 _PROSE = frozenset(("Subject", "Content"))
 _PEOPLE = frozenset(("From", "To", "SignerInfo", "StaffInfo", "Signature"))
 _DECLARED = re.compile(rb"""<\?xml[^>]*?\sencoding\s*=\s*["']([^"']*)["']""")
+_TAKEN_FOR_UTF8 = frozenset((b"utf-8", b"utf8", b"utf-16", b"us-ascii", b"ascii"))
+"""What UTF-8 may call itself: programs declare the encoding of the string they wrote into."""
 
 
 class AttachmentHeader(Value):
@@ -109,6 +125,7 @@ def take_in(stream: BinaryIO, keep: Keep) -> tuple[Node, list[Carried]]:
         detail = f"The message is not well-formed XML at line {line}, column {column}."
         raise EdxmlMalformed(detail) from error
     assert target.root is not None, "a well-formed message has a root"
+    _drop_empty(target.root, {each.element for each in target.carried})
     return target.root, target.carried
 
 
@@ -117,7 +134,7 @@ def _require_utf8(start: bytes) -> None:
     if (
         start.startswith((b"\xff\xfe", b"\xfe\xff"))
         or b"\0" in start[:4]
-        or (declared and declared[1].lower() not in {b"utf-8", b"utf8"})
+        or (declared and declared[1].lower() not in _TAKEN_FOR_UTF8)
     ):
         raise EdxmlMalformed("The message must be written in UTF-8.")
 
@@ -135,6 +152,8 @@ class _Target:
         self._sizes: list[int] = []
         self._elements = self._text = self._expanded = 0
         self._unpacker: Unpacker | None = None
+        self._signature: Node | None = None
+        self._listed: dict[str, str] = {}
 
     @property
     def place(self) -> str | None:
@@ -163,9 +182,15 @@ class _Target:
         named = (*attributes.items(), *namespaces.items())
         self._charge(len(tag) + sum(len(key or "") + len(value) for key, value in named))
         ours = tag.startswith(_OURS)
-        name = tag.removeprefix(_OURS) if ours else _FOREIGN + tag.rpartition("}")[2]
-        node = Node(name, parent)
+        name = tag.rpartition("}")[2]
+        node = Node(
+            ("" if ours else FOREIGN) + _SPELLINGS.get(name, name),
+            parent,
+            linked=any(key.endswith("href") for key in attributes),
+        )
         self.root = self.root or node
+        if node.name == "Signature":
+            self._signature = self._signature or node
         self._open.append(node)
         self._texts.append([])
         self._sizes.append(0)
@@ -178,6 +203,8 @@ class _Target:
             self._unpacker.feed(text)
             return
         self._charge(len(text))
+        if self._signature:
+            return  # It is examined elsewhere, over the message's own bytes.
         self._sizes[-1] += len(text)
         if self._sizes[-1] > MAX_TEXT:
             detail = f"A text is longer than {MAX_TEXT} characters."
@@ -189,12 +216,16 @@ class _Target:
         node = self._open.pop()
         node.text = "".join(self._texts.pop()).strip()
         self._sizes.pop()
+        if node is self._signature:
+            self._signature = None
         if self._unpacker and node.parent:
-            self.carried.append(Carried(node.parent, self._unpacker.finish()))
-            self._unpacker = None
+            self._end_file(self._unpacker, node.parent)
         elif len(self._open) == 1:
             # The envelope is whole: look for a marking before any file is asked for.
             _refuse_secrets(node)
+            self._listed |= {
+                content_id(each): each.text_at("AttachmentName") for each in listed(node)
+            }
 
     def comment(self, _: str) -> None:
         self.moved = True
@@ -229,14 +260,52 @@ class _Target:
             content_id=attachment.text_at("ContentId"),
             name=attachment.text_at("AttachmentName"),
         )
-        self._unpacker = Unpacker(self._keep(header), content.path, self._spend)
+        name = self._listed.get(content_id(attachment)) or header.name
+        self._unpacker = Unpacker(lambda: self._keep(header), content.path, self._spend, name)
+
+    def _end_file(self, unpacker: Unpacker, attachment: Node) -> None:
+        self._unpacker = None
+        # Without a ContentId it may be a skeleton that holds no file.
+        if attachment.text_at("ContentId") or not unpacker.blank:
+            self.carried.append(Carried(attachment, unpacker.finish()))
 
 
 def _refuse_secrets(top: Node) -> None:
     """Look at every element, but among names of people and agencies, for a marking."""
     for node in top.walk():
-        name = node.tag.removeprefix(_FOREIGN)
-        if names_a_level(name, node.text) or (
-            not node.within(_PEOPLE) and marks_a_secret(node.text, prose=name in _PROSE)
+        if names_a_level(node.name, node.text) or (
+            not node.within(_PEOPLE) and marks_a_secret(node.text, prose=node.name in _PROSE)
         ):
             raise SecretMarking(field=node.path)
+
+
+def listed(envelope: Node) -> list[Node]:
+    """The files in the manifest, which some call by a shorter name."""
+    return [
+        reference
+        for name in ("edXMLManifest", "Manifest")
+        for reference in envelope.all(f"edXMLBody/{name}/Reference")
+    ]
+
+
+def content_id(node: Node) -> str:
+    """Of a file, as the message or the manifest has it: `cid:209`, `<209>` and `209` are the same.
+
+    Raises:
+        EdxmlElementInvalid: it has two.
+    """
+    return node.text_at("ContentId").strip("<>").removeprefix("cid:").strip()
+
+
+def _drop_empty(node: Node, files: set[Node]) -> bool:
+    """Forget the repeated elements below that say nothing; whether this one says something.
+
+    It does with a text or a file, in itself or below, or with a reference to something.
+    """
+    says = [_drop_empty(each, files) for each in node.children]
+    node.children = [
+        each
+        for each, something in zip(node.children, says, strict=True)
+        if something or each.tag not in _REPEATED
+    ]
+    return any(says) or bool(node.text) or node.linked or node in files

@@ -4,17 +4,20 @@ from collections.abc import Iterator
 
 from chalicelib.contexts.documents.edxml.errors import EdxmlElementInvalid
 
+FOREIGN = "foreign."
+
 
 class Node:
     """One element. `tag` has no namespace; one from elsewhere is called `foreign.<name>`.
 
-    No XML library's element, which would refuse the odd names that hostile messages hold.
+    `linked`: it has an attribute that refers to something. No XML library's element, which would
+    refuse the odd names that hostile messages hold.
     """
 
-    __slots__ = ("children", "parent", "tag", "text")
+    __slots__ = ("children", "linked", "parent", "tag", "text")
 
-    def __init__(self, tag: str, parent: "Node | None" = None) -> None:
-        self.tag, self.parent, self.text = tag, parent, ""
+    def __init__(self, tag: str, parent: "Node | None" = None, *, linked: bool = False) -> None:
+        self.tag, self.parent, self.text, self.linked = tag, parent, "", linked
         self.children: list[Node] = []
         if parent is not None:
             parent.children.append(self)
@@ -59,6 +62,11 @@ class Node:
         """The text of the one element at `path`, "" if it is not there."""
         node = self.child(path)
         return node.text if node else ""
+
+    @property
+    def name(self) -> str:
+        """What it is called, whatever its namespace."""
+        return self.tag.removeprefix(FOREIGN)
 
     def walk(self) -> Iterator["Node"]:
         """This element and all below it."""

@@ -2,7 +2,7 @@
 
 Both are undone as the text arrives, so that a file of any size costs a few buffers. The standard
 library's zipfile wants to seek to the end of the archive first, hence the small reader here. The
-name inside the zip is never used: the manifest's is the file's name.
+name inside the zip never names the file: the manifest does.
 """
 
 import binascii
@@ -27,7 +27,16 @@ _STORED, _DEFLATED = 0, 8
 _ENCRYPTED, _SIZES_FOLLOW = 0x1, 0x8
 _IN_ZIP64 = 0xFFFFFFFF
 # Office files are zips themselves; sent without a wrapping they are taken as they are.
-_PACKAGE_STARTS = (b"[Content_Types].xml", b"mimetype", b"_rels/", b"docProps/", b"word/", b"xl/")
+_PACKAGE_STARTS = (
+    *(b"[Content_Types].xml", b"mimetype", b"_rels/", b"docProps/", b"customXml/"),
+    *(b"word/", b"xl/", b"ppt/"),
+)
+_PACKAGE_ENDINGS = (
+    *(b".docx", b".docm", b".xlsx", b".xlsm", b".xlsb", b".pptx", b".ppsx"),
+    *(b".odt", b".ods", b".odp"),
+)
+_PEEK = 4096
+"""Bytes of a zip's content, as packed, in which its first four come out, whatever the tables."""
 
 
 class Sink(Protocol):
@@ -50,14 +59,24 @@ class Unpacked(NamedTuple):
 class Unpacker:
     """Feeds one attachment, arriving as base64 text in pieces, to its sink.
 
-    `spend` is told of every byte count written, so that a limit over all files can be kept.
+    `open_sink` gives the sink when the first bytes are there. `name` is what the file is called, as
+    far as it is known by now. `spend` is told of every byte count written, so that a limit over
+    all files can be kept.
 
     Raises (from `feed` and `finish`):
         AttachmentInvalid: naming `field`.
     """
 
-    def __init__(self, sink: Sink, field: str, spend: Callable[[int], None]) -> None:
-        self._sink, self._field, self._spend = sink, field, spend
+    def __init__(
+        self,
+        open_sink: Callable[[], Sink],
+        field: str,
+        spend: Callable[[int], None],
+        name: str = "",
+    ) -> None:
+        self._open_sink, self._field, self._spend = open_sink, field, spend
+        self._sink: Sink | None = None
+        self._is_zip = name.lower().endswith(".zip")
         self._text: list[str] = []
         self._text_size = 0
         self._base64 = b""
@@ -68,6 +87,12 @@ class Unpacker:
         self._left = 0  # Bytes of a stored file still to come.
         self._packed = self._size = self._crc = 0
         self._digest = hashlib.sha256()
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing but white space has come."""
+        begun = self._base64 or self._buffer or self._stage != "head"
+        return not (begun or "".join(self._text).strip())
 
     def feed(self, text: str) -> None:
         """Take the next piece of base64, broken anywhere, with any white space in it."""
@@ -89,7 +114,7 @@ class Unpacker:
             self._check_directory()
         elif self._stage != "plain":
             raise self._invalid("its zip breaks off")
-        if not self._size:
+        if self._sink is None:
             raise self._invalid("it is empty")
         self._sink.close()
         return Unpacked(self._size, self._digest.hexdigest())
@@ -152,6 +177,8 @@ class Unpacker:
         name = head[30 : 30 + name_size]
         if name.startswith(_PACKAGE_STARTS):
             return self._begin("plain", head)
+        if self._is_zip and not _holds_a_zip(name, method, size, head[start : start + _PEEK]):
+            return self._begin("plain", head)
         if flags & _ENCRYPTED:
             raise self._invalid("its zip is encrypted")
         if method == _DEFLATED:
@@ -180,6 +207,10 @@ class Unpacker:
         return self._inflater.unused_data
 
     def _write(self, data: bytes) -> None:
+        if not data:
+            return
+        if self._sink is None:
+            self._sink = self._open_sink()
         self._size += len(data)
         if self._size > MAX_EXPANDED:
             raise self._invalid(f"unpacked it is larger than {MAX_EXPANDED} bytes")
@@ -204,3 +235,18 @@ class Unpacker:
             raise self._invalid("its zip must hold exactly one file")
         if crc != self._crc or size not in {self._size, _IN_ZIP64}:
             raise self._invalid("its zip is damaged")
+
+
+def _holds_a_zip(name: bytes, method: int, size: int, packed: bytes) -> bool:
+    """Whether the first member of a zip is a zip: else a file called .zip is no wrapping of one.
+
+    An office file, itself a zip, is what somebody put into the file that is sent.
+    """
+    if name.lower().endswith(_PACKAGE_ENDINGS):
+        return False
+    if method == _DEFLATED:
+        try:
+            return zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, len(_LOCAL)) == _LOCAL
+        except zlib.error:
+            return False
+    return method == _STORED and size > 0 and packed.startswith(_LOCAL)

@@ -11,6 +11,8 @@ from chalicelib.contexts.documents.domain.events import (
     CopyDeliveryRefused,
     CopyOpened,
     CopyReceptionOverdue,
+    CopyReceptionRefused,
+    CopyResent,
     Undelivered,
     has_acted,
     has_arrived,
@@ -24,12 +26,14 @@ class CopyStep(Value):
 
     `change` names an order: one that was given (without a code), or that the status answers. A
     step with `undelivered` is none of the receiver's: `note` is why its system would not take it.
+    `resent` is the edition that was sent again.
     """
 
     code: str
     note: str = ""
     change: str = ""
     undelivered: str = ""
+    resent: int | None = None
     due_at: AwareDatetime | None = None
     at: AwareDatetime
 
@@ -69,6 +73,12 @@ def evolve(row: Whereabouts | None, event: AnyCopyEvent) -> Whereabouts | None:
         return Whereabouts(document=event.document, receiver=event.receiver, sender=event.sender)
     if row is None:
         return None
+    if isinstance(event, CopyResent):
+        again = CopyStep(code="", resent=event.edition, at=event.at)
+        anew = {"status": "", "due_at": None, "steps": (*row.steps, again)}
+        return row.model_copy(update=anew)
+    if isinstance(event, CopyReceptionRefused):
+        row = row.model_copy(update={"change": ""})
     if isinstance(event, CopyArrived):
         row = row.model_copy(update={"due_at": event.due_at})
     if isinstance(event, CopyReceptionOverdue):

@@ -14,6 +14,8 @@ from chalicelib.contexts.documents.domain.events import (
     CopyOpened,
     CopyReceived,
     CopyReceptionOverdue,
+    CopyReceptionRefused,
+    CopyResent,
     DocumentAmended,
     has_acted,
 )
@@ -24,7 +26,8 @@ from chalicelib.projector.projection import Projection
 class ReceivedDocument(Value):
     """A copy by its receiver. `status` is the last code, "" while it is on its way.
 
-    `change` is the sender's order that waits for our answer, "" if none does.
+    `change` is the sender's order that waits for our answer, "" if none does. `sent_at` is when it
+    was sent, the last time if it was sent again.
     """
 
     document: str
@@ -66,6 +69,10 @@ def evolve(
             urgent=event.urgent,
             sent_at=event.at,
         )
+    if isinstance(event, CopyResent):
+        anew = {"status": "", "reported_at": None, "due_at": None}
+        again = {"subject": event.subject, "sent_at": event.at}
+        return row and row.model_copy(update=anew | again)
     if row and isinstance(event, CopyArrived):
         row = row.model_copy(update={"due_at": event.due_at})
     if row and has_acted(event):
@@ -81,11 +88,11 @@ def evolve(
     reported: dict[str, Any] = {"status": event.code, "reported_at": event.at}
     if isinstance(event, CopyReceived):
         reported |= event.model_dump(include={"arrival_number", "arrival_year"})
-    if isinstance(event, CopyChangeAgreed | CopyChangeRefused):
+    if isinstance(event, CopyReceptionRefused | CopyChangeAgreed | CopyChangeRefused):
         reported["change"] = ""
-        if event.change == "amendment":
-            # Whether another edition is taken says nothing of how far the work on it is.
-            del reported["status"]
+    if isinstance(event, CopyChangeAgreed | CopyChangeRefused) and event.change == "amendment":
+        # Whether another edition is taken says nothing of how far the work on it is.
+        del reported["status"]
     return row and row.model_copy(update=reported)
 
 

@@ -16,6 +16,7 @@ from chalicelib.contexts.documents.domain.events import (
     CopyEvent,
     CopyOpened,
     CopyReceptionOverdue,
+    CopyResent,
     DocumentAmended,
     DocumentEvent,
     DocumentRelayed,
@@ -58,7 +59,9 @@ def keys(event: DocumentEvent | AnyCopyEvent) -> list[str]:
     return [event.document]
 
 
-def evolve(row: SentDocument | None, event: DocumentEvent | AnyCopyEvent) -> SentDocument | None:
+def evolve(  # noqa: PLR0912 -- a row each.
+    row: SentDocument | None, event: DocumentEvent | AnyCopyEvent
+) -> SentDocument | None:
     """The row after an event of the document or of one of its copies."""
     if row and isinstance(event, CopyEvent):
         row = row.model_copy(update={"send_errors": _standing(row.send_errors, event)})
@@ -91,6 +94,9 @@ def evolve(row: SentDocument | None, event: DocumentEvent | AnyCopyEvent) -> Sen
             return row and row.model_copy(update={"receivers": (*row.receivers, *units)})
         case CopyOpened() | CopyChangeOrdered() | CopyDeliveryRefused():
             return row
+        case CopyResent():
+            others = {c: s for c, s in row.statuses.items() if c != event.receiver} if row else {}
+            return row and row.model_copy(update={"statuses": others})
         case CopyReceptionOverdue():
             late = (*row.overdue, event.receiver) if row else ()
             return row and row.model_copy(update={"overdue": late})
@@ -132,6 +138,7 @@ Events = (
     | DocumentReplaced
     | DocumentRelayed
     | CopyOpened
+    | CopyResent
     | CopyDeliveryRefused
     | CopyReceptionOverdue
     | AnyCopyStatus

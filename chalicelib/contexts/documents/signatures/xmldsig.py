@@ -76,7 +76,13 @@ def examine(data: bytes, anchors: list[x509.Certificate], now: datetime) -> Iter
 def _parser() -> Any:
     # The stream reader has let this message in, within its limits on depth, elements and text; what
     # is left to be huge is a file's base64.
-    return etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True, huge_tree=True)
+    return etree.XMLParser(
+        encoding="utf-8",  # Whatever it declares, as the stream reader has it.
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=True,
+    )
 
 
 def _attribute(signature: Any, path: str, name: str = "Algorithm") -> str:

@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 from chalicelib import runtime
 from chalicelib.contexts.documents import files
-from chalicelib.contexts.documents.domain.copy import REASON_CHARS
 from chalicelib.contexts.documents.domain.document import (
     AmendDocument,
     NotTheSender,
@@ -30,9 +29,11 @@ from chalicelib.contexts.documents.register import Register
 from chalicelib.contexts.documents.submission.examined import examined_message
 from chalicelib.contexts.documents.submission.identities import (
     MAX_REPLACED,
+    ReferenceUnreadable,
     id_named,
     id_of,
     issuer_of,
+    named_by,
     replacing,
 )
 from chalicelib.contexts.documents.submission.orders import (
@@ -42,6 +43,7 @@ from chalicelib.contexts.documents.submission.orders import (
     relay_document,
     revoke_document,
     standing,
+    whole,
 )
 from chalicelib.contexts.documents.submission.parties import (
     code_of,
@@ -57,6 +59,7 @@ REPLACEMENT = 3
 """BussinessDocType of a document that replaces others."""
 
 
+_REASON = "Bussiness/BussinessDocReason"
 _RECEIVER_LIST = "Bussiness/BussinessDocumentInfo/ReceiverList/Receiver/OrganId"
 
 
@@ -115,7 +118,7 @@ def _revoke_edxml(message: DocumentMessage, agency: str, origin: Origin) -> Outc
         tuple(code_of(to.organ_id, "To/OrganId") for to in message.to),
         agency,
         origin,
-        reason=message.operation_reason[:REASON_CHARS],
+        reason=whole(message.operation_reason, _REASON),
         staff=sealed_staff(agency, same_staff(message.staff)),
         claim=True,
     )
@@ -151,11 +154,12 @@ def _amend_edxml(
         | register.standing([agency, *(p.code for p in parties)]),
         document=id_of(identity),
         fields=official.model_dump() if rewritten else {},
+        paper_follows=message.paper == "1" if rewritten and message.paper else None,
         attachments=_attachments(message) if rewritten else None,
         added=parties,
         dropped=tuple(dropped),
         concerned=tuple(code for code in addressed if code not in {*added, *dropped}),
-        reason=message.operation_reason[:REASON_CHARS],
+        reason=whole(message.operation_reason, _REASON),
         staff=sealed_staff(agency, same_staff(message.staff)),
         warnings=message.warnings,
     )
@@ -224,14 +228,18 @@ def _edxml_command(
 
 
 def _identity(message: DocumentMessage) -> DocumentIdentity:
-    """Of the document that the message is about; of its header's data if its id is unreadable."""
-    return message.identity or DocumentIdentity(
-        issuer=message.from_.organ_id,
-        promulgated_on=message.promulgation_date,
-        raw_date=message.promulgation_date.strftime("%Y/%m/%d"),
-        number=message.code_number,
-        notation=message.code_notation,
-    )
+    """Of the document that the message is about; of its header's data if its id is unreadable.
+
+    Raises:
+        ReferenceUnreadable: neither names a document.
+    """
+    number, notation = message.code_number, message.code_notation
+    code = f"{number}/{notation}" if notation else number
+    issuer, day = message.from_.organ_id, message.promulgation_date
+    identity = message.identity or named_by(issuer, day, code)
+    if identity is None:
+        raise ReferenceUnreadable(field="DocumentId")
+    return identity
 
 
 def _attachments(message: DocumentMessage) -> tuple[Attachment, ...]:

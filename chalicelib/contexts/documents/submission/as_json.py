@@ -74,8 +74,12 @@ def amend(asked: Amendment, id_: str, agency: str, origin: Origin) -> Done:
         raise SecretDocument(field="subject")
     store = runtime.event_store()
     now = standing(id_).now
-    kept = {attachment.sha256 for attachment in now.attachments} if now else set()
-    attachments = tuple(Attachment(**part.model_dump()) for part in asked.attachments or ())
+    # Who names a file again, by its digest, need not describe it again.
+    kept = {each.sha256: each.description for each in now.attachments} if now else {}
+    attachments = tuple(
+        Attachment(**part.model_dump(), description=kept.get(part.sha256, ""))
+        for part in asked.attachments or ()
+    )
     register = Register(origin.at, [agency, *codes_of(asked.add, "add")])
     added = _receivers(asked.add, "add", register)
     command = AmendDocument(

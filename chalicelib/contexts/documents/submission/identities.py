@@ -1,11 +1,13 @@
 """Which documents a message names: by DocumentId, and what is known of those it replaces."""
 
 from collections.abc import Iterable
+from datetime import date
 
 from chalicelib import runtime
 from chalicelib.agency_code import AgencyCodeInvalid, canonical
 from chalicelib.contexts.documents.domain.document import Replacing, document
 from chalicelib.contexts.documents.domain.events import Replaced, document_id
+from chalicelib.contexts.documents.edxml.dates import write_date
 from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
 from chalicelib.contexts.documents.register import Register
 from chalicelib.handle import fold
@@ -20,6 +22,14 @@ class ReferenceUnreadable(Invalid):
 
     code = "reference-unreadable"
     rule = "QCVN 102:2016/BTTTT, DocumentId: OrganId,yyyy/MM/dd,Number/Notation"
+
+
+def named_by(issuer: str, day: date | None, code: str) -> DocumentIdentity | None:
+    """The name of a document whose DocumentId is unreadable: from its header, or a status's.
+
+    `code` is number and notation, as one text.
+    """
+    return DocumentIdentity.parse(f"{issuer},{write_date(day)},{code}") if day else None
 
 
 def id_of_reference(reference: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from chalicelib import runtime
-from chalicelib.contexts.documents.domain.copy import ENDED, copy
+from chalicelib.contexts.documents.domain.copy import ENDED, REASON_CHARS, copy
 from chalicelib.contexts.documents.domain.document import (
     Document,
     RelayDocument,
@@ -12,6 +12,7 @@ from chalicelib.contexts.documents.domain.document import (
     document,
 )
 from chalicelib.contexts.documents.domain.events import DocumentSent, Hop, Party
+from chalicelib.contexts.documents.edxml.errors import EdxmlElementInvalid
 from chalicelib.contexts.documents.reactions import copy_id
 from chalicelib.contexts.documents.register import Register
 from chalicelib.handle import Done, fold, handle
@@ -102,6 +103,18 @@ def receipt(done: Done, *types: str) -> Done:
         if not set(types).isdisjoint(kind.split("/")[0] for kind in commit.facts["events"]):
             return Done(done.stream, commit.number, duplicate=True)
     return done
+
+
+def whole(reason: str, field: str) -> str:
+    """The reason that an edXML message gives in `field`, if all of it can be kept.
+
+    Raises:
+        EdxmlElementInvalid: over `REASON_CHARS`; cut off, nobody would know the rest.
+    """
+    if len(reason) > REASON_CHARS:
+        detail = f"It has {len(reason)} characters; {REASON_CHARS} are kept."
+        raise EdxmlElementInvalid(detail, field=field)
+    return reason
 
 
 def _kept_by(id_: str, state: Document) -> tuple[str, ...]:

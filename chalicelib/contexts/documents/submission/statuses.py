@@ -6,7 +6,6 @@ from typing import get_args
 from chalicelib import runtime
 from chalicelib.agency_code import canonical
 from chalicelib.contexts.documents.domain.copy import (
-    REASON_CHARS,
     AcceptReception,
     AgreeRecall,
     AssignCopy,
@@ -24,12 +23,17 @@ from chalicelib.contexts.documents.domain.copy import (
     copy,
 )
 from chalicelib.contexts.documents.domain.events import AnyCopyStatus, Party
+from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
 from chalicelib.contexts.documents.edxml.model import StatusMessage
 from chalicelib.contexts.documents.reactions import copy_id, opening
 from chalicelib.contexts.documents.register import Register
 from chalicelib.contexts.documents.submission.asked import StatusReport
-from chalicelib.contexts.documents.submission.identities import id_of_reference
-from chalicelib.contexts.documents.submission.orders import receipt, standing
+from chalicelib.contexts.documents.submission.identities import (
+    ReferenceUnreadable,
+    id_of,
+    named_by,
+)
+from chalicelib.contexts.documents.submission.orders import receipt, standing, whole
 from chalicelib.contexts.documents.submission.parties import same_staff, sealed_staff
 from chalicelib.handle import Done, fold, handle
 from chalicelib.kernel import Invalid, Origin
@@ -172,21 +176,28 @@ def report_edxml(message: StatusMessage, agency: str, origin: Origin) -> Done:
     from the receiver.
 
     Raises:
-        Refused: see `report`; `ReferenceUnreadable`, `ReporterWrong`.
+        Refused: see `report`; `ReferenceUnreadable`, `ReporterWrong`, `EdxmlElementInvalid`.
     """
     reporter = canonical(message.from_.organ_id)
     if reporter != agency and not Register(origin.at).acts_for(agency, reporter):
         raise ReporterWrong(field="From/OrganId")
-    id_ = id_of_reference(message.response_for.document_id)
     recall = message.status_code == "13"
-    receiver = canonical(message.response_for.organ_id) if recall else reporter
+    answered = message.response_for
+    # The document's sender names its document, and everybody else answers that sender.
+    issuer = message.from_.organ_id if recall else answered.organ_id
+    identity = DocumentIdentity.parse(answered.document_id) or named_by(
+        issuer, answered.promulgation_date, answered.code
+    )
+    if identity is None:
+        raise ReferenceUnreadable(field="DocumentId")
+    receiver = canonical(answered.organ_id) if recall else reporter
     asked = StatusReport(
         code=message.status_code,
-        note=message.description[:REASON_CHARS],
+        note=whole(message.description, "Description"),
         reported_at=message.timestamp,
         staff=same_staff(message.staff),
     )
-    return report(asked, id_, receiver, agency, origin, claim=True)
+    return report(asked, id_of(identity), receiver, agency, origin, claim=True)
 
 
 def _unopened(id_: str, receiver: str, origin: Origin, register: Register) -> OpenCopy | None:

@@ -20,7 +20,7 @@ from chalicelib.contexts.dossiers.domain.refusals import (
     SyncFromTheFuture,
     SyncImpossible,
 )
-from chalicelib.contexts.dossiers.domain.state import Dossier
+from chalicelib.contexts.dossiers.domain.state import Dossier, end_told
 
 NEXT: dict[int, frozenset[int]] = {
     1: frozenset(range(1, 11)),
@@ -38,7 +38,6 @@ NEXT: dict[int, frozenset[int]] = {
 steps may be skipped; but what ended stays ended, and what was accepted was accepted."""
 BEFORE_INTAKE = frozenset({1, 3})
 """Portal states that an accepted dossier never has."""
-_ENDED_ELSEWHERE = frozenset({3, 8, 9, 10})
 
 
 def adopt(command: AdoptState, state: Dossier) -> list[AnyDossierEvent]:
@@ -54,7 +53,8 @@ def adopt(command: AdoptState, state: Dossier) -> list[AnyDossierEvent]:
     if last:
         if command.agency != state.agency:
             raise NotYourDossier(field="code")
-        known = command.portal == last.portal and command.state_at == last.state_at
+        # Several states may be of one second, and come again one after the other.
+        known = command.state_at == last.state_at and command.portal in state.heard
         if known or command.state_at < last.state_at:
             return []
     _refuse_impossible(command, state)
@@ -84,6 +84,7 @@ def _adopted(command: AdoptState, state: Dossier) -> DossierStateAdopted:
             ("applicant", command.applicant),
             ("contact", command.contact),
             ("summary", command.summary or None),
+            ("note", command.note or None),
         )
     }
     common = {"subject", "agency", "code", "procedure", "channel"}
@@ -101,16 +102,15 @@ def _adopted(command: AdoptState, state: Dossier) -> DossierStateAdopted:
         **personal,
         **{name: getattr(command, name) for name in own},
         ended_before=state.processed_at is not None,
-        on_time=_on_time(command, state.elsewhere),
+        on_time=_on_time(command, state),
     )
 
 
-def _on_time(command: AdoptState, last: DossierStateAdopted | None) -> bool | None:
-    ended_at = command.ended_at or command.returned_at
-    if ended_at is None and last and last.portal == command.portal:
-        return last.on_time  # Said again later, it has not ended later.
-    if ended_at is None and command.portal in _ENDED_ELSEWHERE:
-        ended_at = command.state_at
+def _on_time(command: AdoptState, state: Dossier) -> bool | None:
+    last = state.elsewhere
+    if last and last.on_time is not None:
+        return last.on_time  # The first end is the one that is measured, whatever comes later.
+    ended_at = state.processed_at or end_told(command)
     if ended_at is None or command.due_at is None:
         return None
     return ended_at <= command.due_at and command.supplements <= command.limits.free_supplements

@@ -13,6 +13,8 @@ from chalicelib.working_time import HANOI, Calendar
 _HOUR = timedelta(hours=1)
 _WARNED_SHARE = 4
 """Nobody is warned before all but this part (one in four) of the time has run."""
+_TO_SEND = timedelta(hours=4)
+"""Working time that a desk has to send an apology, if the clock leaves it that much."""
 
 
 def seconds(limit: WorkingLimit, calendar: Calendar) -> int:
@@ -69,7 +71,7 @@ def run(clock: Clock, calendar: Calendar, limits: Limits, at: datetime) -> Clock
         changes |= {
             "due_at": due_at,
             "warn_at": _before(calendar, due_at, min(limits.warn_s, lead_s), at),
-            "draft_at": _before(calendar, due_at, min(limits.draft_s, lead_s), at),
+            "draft_at": _drafted(calendar, limits, due_at, lead_s, at),
         }
     if step_left > 0:
         changes["step_due_at"] = calendar.add(at, timedelta(seconds=step_left))
@@ -98,13 +100,25 @@ def missed(clock: Clock | None, at: datetime) -> bool:
     return clock is not None and clock.runs_from is not None and at > clock.due_at
 
 
-def last_day_for_apology(clock: Clock, limits: Limits) -> datetime:
+def last_day_for_apology(due_at: datetime, limits: Limits) -> datetime:
     """The end of the last day on which an extension can be asked.
 
     Rule: Decree 61/2018/NĐ-CP, art. 19: at least one day before the appointment.
     """
-    due = clock.due_at.astimezone(HANOI) - timedelta(days=limits.apology_days)
+    due = due_at.astimezone(HANOI) - timedelta(days=limits.apology_days)
     return due.replace(hour=23, minute=59, second=59)
+
+
+def _drafted(
+    calendar: Calendar, limits: Limits, due_at: datetime, lead_s: int, at: datetime
+) -> datetime:
+    """When an apology is drafted: in time to be sent; where none can be, at the appointment."""
+    last = last_day_for_apology(due_at, limits)
+    draft_at = min(
+        _before(calendar, due_at, min(limits.draft_s, lead_s), at),
+        max(at, calendar.add(last, -_TO_SEND)),
+    )
+    return draft_at if draft_at <= last else due_at
 
 
 def _before(calendar: Calendar, due_at: datetime, lead_s: int, at: datetime) -> datetime:

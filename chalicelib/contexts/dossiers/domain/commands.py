@@ -27,6 +27,7 @@ from chalicelib.contexts.dossiers.domain.events import (
     ReturnMeans,
     SyncedFee,
     SyncedFile,
+    SyncedPaper,
     Text,
 )
 from chalicelib.kernel import Command, Value
@@ -41,8 +42,9 @@ class Limits(Value):
     `answer_s`: an online filing is answered within it. `free_supplements`: requests for more that
     are not counted late. `apology_days`: whole days before the appointment by which an extension is
     asked. `warn_s`, `draft_s`: how long before the appointment the desk is warned and an apology is
-    drafted, but never before three quarters of the time have run. `ahead_s`: how far a synced
-    state's moment may lie in the future, in plain seconds.
+    drafted, but never before three quarters of the time have run; an apology earlier where it could
+    not be sent otherwise. `ahead_s`: how far a synced state's moment may lie in the future, in
+    plain seconds.
 
     Rule: Decree 45/2020/NĐ-CP (8 hours); Decision 766/QĐ-TTg of 2022 (one supplement); Decree
     61/2018/NĐ-CP, art. 19 (a day before).
@@ -340,6 +342,7 @@ class AdoptState(DossierCommand):
     applicant: Applicant | None = Field(default=None, repr=False)
     contact: Contact | None = Field(default=None, repr=False)
     summary: Text = Field(default="", repr=False)
+    note: Text | None = Field(default=None, repr=False)
     receipt: str = ""
     received_at: AwareDatetime | None = None
     due_at: AwareDatetime | None = None
@@ -348,16 +351,17 @@ class AdoptState(DossierCommand):
     means: ReturnMeans = "desk"
     unit: str = ""
     supplements: Annotated[int, Field(ge=0)] = 0
-    papers: tuple[SyncedFile, ...] = ()
+    papers: tuple[SyncedPaper, ...] = ()
     fees: tuple[SyncedFee, ...] = ()
     issued: tuple[SyncedFile, ...] = ()
 
 
 class NoteSync(DossierCommand):
-    """The national portal has taken the state `portal` as of `state_at`."""
+    """The national portal has taken the state `portal` as of `state_at`, and the appointment."""
 
     portal: PortalState
     state_at: AwareDatetime
+    due_at: AwareDatetime | None = None
 
 
 FiledCommand = (

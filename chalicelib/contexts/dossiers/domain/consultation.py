@@ -22,11 +22,15 @@ class OpenConsultation(Command):
 
 
 class NoteAnswer(Command):
-    """The document `answer` of `answerer` answers this one."""
+    """The document `answer` of `answerer` answers this one.
+
+    `in_place_of` are those asked whose place the answerer had taken by then.
+    """
 
     document: str
     answerer: str
     answer: str
+    in_place_of: tuple[str, ...] = ()
 
 
 ConsultationCommand = OpenConsultation | NoteAnswer
@@ -49,13 +53,16 @@ def decide(command: ConsultationCommand, state: Consultation) -> list[Consultati
             return [ConsultationOpened(at=command.at, **said)]
         case OpenConsultation():
             return []
-        case NoteAnswer() if opened is None or command.answerer not in opened.asked:
-            return []
-        case NoteAnswer() if command.answerer in state.answered:
+        case NoteAnswer() if opened is None:
             return []
         case NoteAnswer():
-            said = command.model_dump(exclude={"origin"})
-            return [ConsultationAnswered(dossier=opened.dossier, at=command.at, **said)]
+            said = {"document": command.document, "answer": command.answer, "at": command.at}
+            waiting = {command.answerer, *command.in_place_of} - {*state.answered}
+            return [
+                ConsultationAnswered(dossier=opened.dossier, answerer=code, **said)
+                for code in opened.asked
+                if code in waiting
+            ]
 
 
 def evolve(state: Consultation, event: ConsultationEvent) -> Consultation:

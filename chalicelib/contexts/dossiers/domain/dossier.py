@@ -4,7 +4,7 @@ What may be asked where stands in `transitions.TABLE`; here stands what follows.
 delivery of the result and sync with the portal are kept apart from the status.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.contexts.dossiers.domain import clock as clocks
@@ -382,14 +382,17 @@ def _repeats(command: FiledCommand, state: Dossier) -> bool:  # noqa: PLR0911, P
         case NoteDueSoon():
             return _no_news(command, state) or command.due_at == state.warned_for
         case NoteApologyDrafted():
-            return _no_news(command, state) or command.due_at == state.drafted_for
+            # More time is taken once: after that, an apology has nothing to offer.
+            said = command.due_at == state.drafted_for or state.extended_s > 0
+            return _no_news(command, state) or said
         case NoteOverdue():
             return state.overdue or not clocks.missed(state.clock, now(command, state))
         case NoteSync():
             last = state.synced
-            said = (command.state_at, command.portal)
+            told = (command.state_at, command.portal, command.due_at)
             return last is not None and (
-                command.state_at < last.state_at or said == (last.state_at, last.portal)
+                command.state_at < last.state_at
+                or told == (last.state_at, last.portal, last.due_at)
             )
 
 
@@ -400,7 +403,7 @@ def _no_news(command: NoteDueSoon | NoteApologyDrafted, state: Dossier) -> bool:
         return True
     if isinstance(command, NoteDueSoon):
         return not clock.warn_at <= at <= clock.due_at
-    return at < clock.draft_at
+    return at < clock.draft_at or clock.draft_at == clock.due_at
 
 
 # --- Events ---------------------------------------------------------------------------------------
@@ -435,9 +438,8 @@ def _filing(command: SubmitDossier, state: Dossier) -> list[AnyDossierEvent]:
         procedure=command.procedure,
         channel=command.channel,
         level=terms.level,
+        stage="submitted",
     )
-    answer_s = timedelta(seconds=command.limits.answer_s)
-    online = command.channel == "online"
     submitted = act(
         DossierSubmitted,
         command,
@@ -454,7 +456,7 @@ def _filing(command: SubmitDossier, state: Dossier) -> list[AnyDossierEvent]:
         wanted=command.wanted,
         language=command.language,
         check=command.check,
-        answer_by=command.calendar.add(now(command, filed), answer_s) if online else None,
+        answer_by=_answer_by(command, filed),
     )
     return [submitted, *_reuses(command, filed)]
 
@@ -504,6 +506,18 @@ def _refuse_missing(handed: tuple[HandedIn, ...], needed: list[str]) -> None:
     there = {each.code for each in handed}
     if missing := [code for code in needed if code not in there]:
         raise ComponentMissing(f"missing: {', '.join(missing)}", field="components")
+
+
+def _answer_by(command: DossierCommand, state: Dossier) -> datetime | None:
+    """By when the desk answers, once it has all from the applicant; None if it need not any more.
+
+    Rule: Decree 45/2020/NĐ-CP: an online filing, within 8 working hours; a supplement and a payment
+    begin them anew.
+    """
+    if state.stage != "submitted" or state.channel != "online":
+        return None
+    answer_s = timedelta(seconds=command.limits.answer_s)
+    return command.calendar.add(now(command, state), answer_s)
 
 
 def _reuses(
@@ -584,8 +598,6 @@ def _supplement(command: ReceiveSupplement, state: Dossier) -> list[AnyDossierEv
     _refuse_wrong_components(command, state.terms.components, state.subject)
     _refuse_missing(command.components, list(state.asked.components))
     answers = command.answers and {"subject": state.subject, "value": command.answers}
-    answer_s = timedelta(seconds=command.limits.answer_s)
-    at_intake = state.stage == "submitted"
     received = act(
         DossierSupplementReceived,
         command,
@@ -593,7 +605,7 @@ def _supplement(command: ReceiveSupplement, state: Dossier) -> list[AnyDossierEv
         components=command.components,
         answers=answers,
         clock=_run_on(command, state, asked=None),
-        answer_by=command.calendar.add(at, answer_s) if at_intake else None,
+        answer_by=_answer_by(command, state),
     )
     return [received, *_reuses(command, state)]
 
@@ -681,6 +693,7 @@ def _fulfilment(command: FulfilObligation, state: Dossier) -> DossierObligationF
         means=command.means,
         reference=command.reference,
         clock=_run_on(command, state, owed=owed),
+        answer_by=_answer_by(command, state),
     )
 
 
@@ -689,7 +702,7 @@ def _extension(command: ExtendDeadline, state: Dossier) -> DossierDeadlineExtend
     at = now(command, state)
     if state.extended_s:
         raise DeadlineAlreadyExtended
-    if at > clocks.last_day_for_apology(state.clock, command.limits):
+    if at > clocks.last_day_for_apology(state.clock.due_at, command.limits):
         raise ApologyTooLate
     more_s = command.hours * HOUR_S
     return act(

@@ -340,6 +340,13 @@ class SyncedFile(Value):
     id: Text = ""
 
 
+class SyncedPaper(SyncedFile):
+    """One that was handed in, `digitised` and `reused` as is said; None where it is not."""
+
+    digitised: bool | None = None
+    reused: bool | None = None
+
+
 class SyncedFee(Value):
     """What a dossier costs, as another system lists it; None where its message says no such thing.
 
@@ -370,7 +377,8 @@ class Clock(Value):
 
     It begins at `starts_at`. `used_s` has run until `runs_from`; while that is None it stands
     still. `due_at` is the appointment; while the clock stands still, the last one given. `warn_at`
-    and `draft_at` are when the desk is warned and an apology is drafted.
+    and `draft_at` are when the desk is warned and an apology is drafted; a `draft_at` that is the
+    appointment says that none could be sent, and none is drafted.
     """
 
     starts_at: AwareDatetime
@@ -491,6 +499,7 @@ class DossierSupplementRequested(DossierEvent):
 class DossierSupplementReceived(DossierEvent):
     """The applicant handed in what was asked for; the clock goes on, to a new appointment.
 
+    `answer_by` is by when an online filing is answered, if it is still to be.
     Rule: TrangThaiHoSo 5: the applicant's time does not count against the agency.
     """
 
@@ -567,6 +576,7 @@ class DossierConsultationRequested(DossierEvent):
 class DossierConsultationAnswered(DossierEvent):
     """An agency that was asked has answered, by the document `answer`.
 
+    If its place was taken meanwhile, that is of its successor.
     Rule: Decision 28/2018/QĐ-TTg: the answer has the paper's legal value.
     """
 
@@ -604,14 +614,17 @@ class DossierObligationRaised(DossierEvent):
 class DossierObligationFulfilled(DossierEvent):
     """The applicant has paid, or need not pay; `reference` is the payment's.
 
+    `answer_by` is by when an online filing is answered, if it is still to be.
     Rule: TrangThaiHoSo 6: the clock goes on, to a new appointment.
     """
 
+    version: ClassVar[int] = 2
     type: Literal["dossier.obligation_fulfilled"] = "dossier.obligation_fulfilled"
     obligation: str
     means: Literal["online", "desk", "waived"]
     reference: str = ""
     clock: Clock | None = None
+    answer_by: AwareDatetime | None = None
 
 
 class DossierPaused(DossierEvent):
@@ -784,7 +797,7 @@ class DossierStateAdopted(DossierEvent):
     Rule: Decision 29/2026/QĐ-TTg: agencies sync dossiers kept elsewhere to the portal.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     type: Literal["dossier.state_adopted"] = "dossier.state_adopted"
     portal: PortalState
     state_at: AwareDatetime
@@ -795,6 +808,7 @@ class DossierStateAdopted(DossierEvent):
     applicant: Personal[Applicant] | None = None
     contact: Personal[Contact] | None = None
     summary: Personal[str] | None = None
+    note: Personal[str] | None = None
     receipt: str = ""
     received_at: AwareDatetime | None = None
     due_at: AwareDatetime | None = None
@@ -803,7 +817,7 @@ class DossierStateAdopted(DossierEvent):
     means: ReturnMeans = "desk"
     unit: str = ""
     supplements: int = 0
-    papers: tuple[SyncedFile, ...] = ()
+    papers: tuple[SyncedPaper, ...] = ()
     fees: tuple[SyncedFee, ...] = ()
     issued: tuple[SyncedFile, ...] = ()
     ended_before: bool = False
@@ -813,12 +827,15 @@ class DossierStateAdopted(DossierEvent):
 class DossierSyncNoted(DossierEvent):
     """The national portal has taken the dossier's state as of `state_at`.
 
+    `due_at` is the appointment that the change said, if it said one.
     Rule: Decision 29/2026/QĐ-TTg: agencies sync the states of dossiers to the portal.
     """
 
+    version: ClassVar[int] = 2
     type: Literal["dossier.sync_noted"] = "dossier.sync_noted"
     portal: PortalState
     state_at: AwareDatetime
+    due_at: AwareDatetime | None = None
 
 
 AnyDossierEvent = Annotated[
@@ -881,6 +898,7 @@ class ConsultationOpened(Event):
 class ConsultationAnswered(Event):
     """An agency that was asked answered, by the document `answer`.
 
+    If its place was taken meanwhile, that is of its successor.
     Rule: Decision 28/2018/QĐ-TTg: the answer has the paper's legal value.
     """
 

@@ -40,18 +40,32 @@ OfferCommand = OfferProcedure | CeaseOffering
 """Everything that can be asked of an offer."""
 
 
-class Offer(Value):
-    """From when the offer stands, until when (None: open), and whether through the portal too."""
+class Period(Value):
+    """From when an offer stands, until when (None: open), and whether through the portal too."""
 
-    since: date | None = None
+    since: date
     until: date | None = None
-    portal: bool = False
+    portal: bool
 
-    def stands_on(self, day: date) -> bool:
+    def covers(self, day: date) -> bool:
         """Whether dossiers are taken on `day`."""
-        if self.since is None or day < self.since:
-            return False
-        return self.until is None or day < self.until
+        return self.since <= day and (self.until is None or day < self.until)
+
+
+class Offer(Value):
+    """When the offer stands: its periods, first to last. Only the last may be open."""
+
+    periods: tuple[Period, ...] = ()
+
+    @property
+    def last(self) -> Period | None:
+        """The last of its periods."""
+        return self.periods[-1] if self.periods else None
+
+    def stands_on(self, day: date, *, online: bool = False) -> bool:
+        """Whether dossiers are taken on `day`, and `online` too if that is asked."""
+        found = next((period for period in self.periods if period.covers(day)), None)
+        return found is not None and (found.portal or not online)
 
 
 class OfferUnknown(NotFound):
@@ -88,24 +102,25 @@ def decide(command: OfferCommand, state: Offer) -> list[OfferEvent]:
 
 
 def _offer(command: OfferProcedure, state: Offer) -> list[OfferEvent]:
-    if state.since and not state.until and state.portal == command.portal:
+    last = state.last
+    if last and not last.until and last.portal == command.portal:
         return []
     if command.repealed:
         raise ProcedureWasRepealed(field="procedure")
     if not command.published:
         raise ProcedureUnknown(field="procedure")
-    if state.until and command.effective_on < state.until:
+    if last and last.until and command.effective_on < last.until:
         raise OfferOutOfOrder(field="effective_on")
     said = command.model_dump(include={"procedure", "agency", "effective_on", "portal"})
     return [OfferMade(at=command.at, **said)]
 
 
 def _end(command: CeaseOffering, state: Offer) -> list[OfferEvent]:
-    if state.since is None:
+    if state.last is None:
         raise OfferUnknown(field="procedure")
-    if state.until:
+    if state.last.until:
         return []
-    if command.effective_on < state.since:
+    if command.effective_on < state.last.since:
         raise OfferOutOfOrder(field="effective_on")
     said = command.model_dump(include={"procedure", "agency", "effective_on"})
     return [OfferEnded(at=command.at, **said)]
@@ -113,14 +128,21 @@ def _end(command: CeaseOffering, state: Offer) -> list[OfferEvent]:
 
 def evolve(state: Offer, event: OfferEvent) -> Offer:
     """The offer after `event`."""
+    return Offer(periods=periods_after(state.periods, event))
+
+
+def periods_after(periods: tuple[Period, ...], event: OfferEvent) -> tuple[Period, ...]:
+    """The periods of an offer after `event`: an end that is still to come stays announced."""
+    last = periods[-1] if periods else None
     match event:
-        case OfferMade():
+        case OfferMade() if last and last.until is None:
             # Made again while it stands, it only changes its ways.
-            stands = state.since is not None and state.until is None
-            since = state.since if stands else event.effective_on
-            return Offer(since=since, portal=event.portal)
+            return (*periods[:-1], last.model_copy(update={"portal": event.portal}))
+        case OfferMade():
+            return (*periods, Period(since=event.effective_on, portal=event.portal))
         case OfferEnded():
-            return state.model_copy(update={"until": event.effective_on})
+            ended = last or Period(since=event.effective_on, portal=False)
+            return (*periods[:-1], ended.model_copy(update={"until": event.effective_on}))
 
 
 offer = Decider("offer", OfferEvent, Offer(), decide, evolve)

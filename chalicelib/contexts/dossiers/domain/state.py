@@ -4,10 +4,12 @@ It has a stage, and beside it what holds it up: a supplement asked for, money ow
 opinions awaited, a wish to withdraw it. Its status is read from both.
 """
 
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, Field
 
+from chalicelib.contexts.dossiers.domain.commands import AdoptState
 from chalicelib.contexts.dossiers.domain.events import (
     NEW_APPOINTMENT,
     PORTAL,
@@ -61,6 +63,8 @@ TAKEN_IN = frozenset({2, 4, 9, 10})
 """Portal states that only an accepted dossier has."""
 DONE = frozenset({9, 10})
 """Portal states of a dossier whose results are there."""
+OVER_ELSEWHERE = DONE | {3, 8}
+"""Portal states in which the work of another system has ended."""
 _ADOPTED: dict[int, tuple[Status, Status]] = {
     1: ("submitted", "submitted"),
     2: ("accepted", "accepted"),
@@ -99,8 +103,10 @@ class Dossier(Value):
     """What must be remembered of a dossier.
 
     `stage` is how far it has come, without what holds it up. `elsewhere` is the last word of the
-    system that keeps it, if that is not ours. `consultations` names for each document the agencies
-    whose answers are missing. `came_from` is who had the step before. `last_at` is its last event.
+    system that keeps it, if that is not ours, `heard` the portal's states that it told of that
+    moment. `consultations` names for each document the agencies whose answers are missing.
+    `came_from` is who had the step before. `changed_at` is when the portal last had something to
+    hear, `changed_due_at` the appointment that was said then. `last_at` is its last event.
     """
 
     stage: Literal[
@@ -116,6 +122,7 @@ class Dossier(Value):
         "correcting",
     ] = "absent"
     elsewhere: DossierStateAdopted | None = None
+    heard: frozenset[int] = frozenset()
     dossier: str = ""
     code: str = ""
     agency: str = ""
@@ -147,6 +154,7 @@ class Dossier(Value):
     returned_by: ReturnMeans | None = None
     taken_in: bool = False
     changed_at: AwareDatetime | None = None
+    changed_due_at: AwareDatetime | None = None
     synced: DossierSyncNoted | None = None
     last_at: AwareDatetime | None = None
 
@@ -204,9 +212,14 @@ class Dossier(Value):
         """Whether the national portal knows the present state."""
         if self.changed_at is None or self.elsewhere:
             return "none"
-        # Two states may fall into one second: the moment alone does not tell them apart.
+        # Two changes may fall into one second: the moment alone does not tell them apart.
         last = self.synced
-        known = last and last.state_at >= self.changed_at and last.portal == self.portal
+        known = (
+            last
+            and last.state_at >= self.changed_at
+            and last.portal == self.portal
+            and last.due_at in {None, self.changed_due_at}
+        )
         return "current" if known else "behind"
 
 
@@ -214,8 +227,26 @@ def evolve(state: Dossier, event: AnyDossierEvent) -> Dossier:
     """The dossier after `event`."""
     after = state.model_copy(update={**_changes(state, event), "last_at": event.at})
     if after.portal != state.portal or isinstance(event, NEW_APPOINTMENT):
-        return after.model_copy(update={"changed_at": event.at})
+        changed = {"changed_at": event.at, "changed_due_at": appointment(event)}
+        return after.model_copy(update=changed)
     return after
+
+
+def appointment(event: AnyDossierEvent) -> datetime | None:
+    """The appointment that the event says, if it says one."""
+    clock: Clock | None = getattr(event, "clock", None)
+    return clock.due_at if clock else None
+
+
+def end_told(said: AdoptState | DossierStateAdopted) -> datetime | None:
+    """When the work of another system ended, by what it says; None if it has not.
+
+    Rule: NgayKetThucXuLy, else the moment of 9, else that of 10 (NgayTra), else that of 8 or 3.
+    """
+    if said.portal not in OVER_ELSEWHERE:
+        return None
+    returned_at = said.returned_at if said.portal == PORTAL["returned"] else None
+    return said.ended_at or returned_at or said.state_at
 
 
 def _changes(state: Dossier, event: AnyDossierEvent) -> dict[str, Any]:  # noqa: PLR0911, PLR0912, C901 -- one row for each event.
@@ -306,8 +337,11 @@ def _changes(state: Dossier, event: AnyDossierEvent) -> dict[str, Any]:  # noqa:
         case DossierResultCorrected():
             return {"stage": "processed", "results": event.results, "corrected": True}
         case DossierStateAdopted():
+            last = state.elsewhere
+            heard = state.heard if last and last.state_at == event.state_at else frozenset()
             return {
                 "elsewhere": event,
+                "heard": heard | {event.portal},
                 "dossier": event.dossier,
                 "code": event.code,
                 "agency": event.agency,
@@ -315,7 +349,7 @@ def _changes(state: Dossier, event: AnyDossierEvent) -> dict[str, Any]:  # noqa:
                 "channel": event.channel,
                 "taken_in": state.taken_in or event.portal in TAKEN_IN,
                 "processed_at": state.processed_at
-                or (event.state_at if event.portal in DONE else None),
+                or (end_told(event) if event.portal in DONE else None),
             }
         case DossierSyncNoted():
             return {"synced": event}

@@ -118,7 +118,8 @@ def _added(event: DossierEvent) -> list[str]:
     else:
         names = [name for kind, name in _COUNTS.items() if isinstance(event, kind)]
     ended = {"processed", "withdrawn", "stopped"} & set(names)
-    on_time = getattr(event, "on_time", None) if ended else None
+    again = getattr(event, "ended_before", False)
+    on_time = getattr(event, "on_time", None) if ended and not again else None
     if on_time is not None:
         names.append("on_time" if on_time else "late")
     return names

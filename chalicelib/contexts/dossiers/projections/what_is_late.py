@@ -1,5 +1,7 @@
 """What is late? The dossiers of each agency whose clock runs, or that have missed their time.
 
+Before one is accepted, that is the time to answer an online filing.
+
 A row is late once its moment has passed, whether or not the schedule has said so: who asks reads
 the rows up to now.
 """
@@ -33,7 +35,8 @@ class Running(Value):
 
     `at_agency` is the same agency while its clock runs or it is overdue, else None. `late_at` is
     the first moment to miss, or the one that was missed: the end of the step or the appointment
-    `due_at`.
+    `due_at`, which is None before it is accepted. The step is then the intake, and ends with the
+    time to answer.
     """
 
     dossier: str
@@ -52,7 +55,7 @@ class Running(Value):
 
 
 def evolve(row: Running | None, event: DossierEvent) -> Running | None:
-    """The row after `event`; none once the work has ended, or before its clock was set off."""
+    """The row after `event`; none once the work has ended, or while nothing is due."""
     if event.status in ENDED:
         return None
     if isinstance(event, DossierStateAdopted):
@@ -63,13 +66,16 @@ def evolve(row: Running | None, event: DossierEvent) -> Running | None:
     else:
         step = step_after(row.step if row else None, event)
         clock = clock_after(row.clock if row else None, event)
-        due_at = clock.due_at if clock else (row.due_at if row else None)
-        running = clock is not None and clock.runs_from is not None
-        step_due_at = clock.step_due_at if clock and running else None
+        if clock:
+            due_at, running = clock.due_at, clock.runs_from is not None
+            step_due_at = clock.step_due_at if running else None
+        else:
+            due_at, running = None, event.status not in WITH_APPLICANT
+            step_due_at = getattr(event, "answer_by", None) or (row.step_due_at if row else None)
         overdue = isinstance(event, DossierOverdue) or (row is not None and row.overdue)
-    if due_at is None:
+    ends = [end for end in (due_at, step_due_at) if end]
+    if not ends:
         return None
-    ends = [due_at, *([step_due_at] if step_due_at else [])]
     return Running(
         dossier=event.dossier,
         code=event.code,

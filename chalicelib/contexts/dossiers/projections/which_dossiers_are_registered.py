@@ -20,6 +20,7 @@ from chalicelib.contexts.dossiers.domain.events import (
     ReturnMeans,
     Status,
 )
+from chalicelib.contexts.dossiers.domain.state import end_told
 from chalicelib.contexts.dossiers.followed import ENDED, clock_after, late_said, named
 from chalicelib.kernel import Value
 from chalicelib.privacy.personal import Personal
@@ -90,15 +91,17 @@ def evolve(row: Entry | None, event: DossierEvent) -> Entry | None:
 
 def _told(row: Entry, event: DossierStateAdopted) -> dict[str, Any]:
     """What the system that keeps the dossier says of it; what it leaves out stays as it was."""
-    ended = event.status in ENDED
     returned_at = event.returned_at or row.returned_at
+    # The first end is the one that is measured, and so is what was said of it.
+    on_time = event.on_time if row.on_time is None else row.on_time
     return {
         "applicant": event.applicant or row.applicant,
         "filed_at": event.received_at or row.filed_at,
         "receipt": event.receipt or row.receipt,
         "due_at": event.due_at or row.due_at,
-        "ended_at": event.ended_at or row.ended_at or (event.state_at if ended else None),
-        "on_time": row.on_time if event.on_time is None else event.on_time,
+        "ended_at": row.ended_at or end_told(event),
+        "on_time": on_time,
+        "late": row.late or on_time is False,
         "returned_at": returned_at,
         "returned_by": event.means if returned_at else None,
     }

@@ -8,6 +8,7 @@ from chalicelib.contexts.dossiers.domain.events import (
     AnyDossierEvent,
     Clock,
     DossierApologyDrafted,
+    DossierDeadlineExtended,
     DossierDueSoon,
     DossierEvent,
     DossierOverdue,
@@ -23,7 +24,8 @@ class Watched(Value):
     """A dossier whose appointment is not dealt with; `listed` while its clock runs.
 
     `warned_for` and `drafted_for` are the appointments that were warned of and apologised for;
-    `act_at` is the earliest moment at which one of `left` is to be said.
+    `extended`: more time was taken, which is done once. `act_at` is the earliest moment at which
+    one of `left` is to be said.
     """
 
     dossier: str
@@ -31,6 +33,7 @@ class Watched(Value):
     warned_for: AwareDatetime | None = None
     drafted_for: AwareDatetime | None = None
     overdue: bool = False
+    extended: bool = False
     act_at: AwareDatetime
     listed: Literal["due"] | None = None
 
@@ -39,7 +42,8 @@ class Watched(Value):
         words: dict[Word, AwareDatetime] = {}
         if not self.overdue and self.warned_for != self.clock.due_at:
             words["warning"] = self.clock.warn_at
-        if self.drafted_for != self.clock.due_at:
+        sendable = not self.extended and self.clock.draft_at < self.clock.due_at
+        if sendable and self.drafted_for != self.clock.due_at:
             words["apology"] = self.clock.draft_at
         if not self.overdue:
             words["overdue"] = self.clock.due_at
@@ -66,6 +70,8 @@ def evolve(row: Watched | None, event: DossierEvent) -> Watched | None:
             said = {"drafted_for": event.due_at}
         case DossierOverdue():
             said = {"overdue": True}
+        case DossierDeadlineExtended():
+            said = {"extended": True}
     fresh = row or Watched(dossier=event.dossier, clock=clock, act_at=clock.warn_at)
     after = fresh.model_copy(update={"clock": clock, **said})
     left = after.left()

@@ -610,10 +610,11 @@ class SettlementFileCompared(SettlementEvent):
     """The whole file was compared with our books as of history position `as_of`.
 
     It has `lines` lines of together `amount` đồng, as it declares itself. `tallies` say, agency by
-    agency, what agrees.
+    agency, what agrees. `stale` are the ids of what an interrupted run found and this one did not.
     Rule: đối soát: the sum of the lines is the declared sum.
     """
 
+    version: ClassVar[int] = 2
     type: Literal["settlement.file_compared"] = "settlement.file_compared"
     sha256: str
     lines: int
@@ -621,6 +622,7 @@ class SettlementFileCompared(SettlementEvent):
     discrepancies: int
     tallies: tuple[Tally, ...]
     as_of: int
+    stale: tuple[str, ...] = ()
 
 
 class SettlementDiscrepancyResolved(SettlementEvent):
@@ -792,30 +794,35 @@ class TaxEnquiryAsked(TaxEnquiryEvent):
     """The tax register is asked what is owed for a dossier by a person who names their number.
 
     `agency` is whose officer asks, "" for the citizen; `code` is the dossier's own. If nothing has
-    come of it by `ask_at`, it is asked again.
+    come of it by `ask_at`, it is asked again. `payable`: `subject` can sign in and pay, as an
+    officer has named their account, or they ask themselves.
     Rule: [R] the request that TRAN_CODE 05011, TYPE 00110 answers.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     type: Literal["tax_enquiry.asked"] = "tax_enquiry.asked"
     agency: str = ""
     code: str
     identity_number: Personal[str]
     ask_at: AwareDatetime | None = None
+    payable: bool = True
 
 
 class TaxEnquiryAnswered(TaxEnquiryEvent):
     """The register answered: `total` is owed, row by row, to the tax authority's `agency`.
 
+    `payable`: `subject` can sign in and pay, and is asked to.
     Rule: TRAN_CODE 05011, TYPE 00110; TRANGTHAI 01: dossier and person exist, and debt remains.
     """
 
+    version: ClassVar[int] = 2
     type: Literal["tax_enquiry.answered"] = "tax_enquiry.answered"
     agency: str
     outcome: TaxOutcome
     rows: tuple[TaxDebt, ...] = ()
     total: Dong = 0
     particulars: Personal[TaxParticulars] | None = None
+    payable: bool = True
 
 
 class TaxEnquiryRefused(TaxEnquiryEvent):

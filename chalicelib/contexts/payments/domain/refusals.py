@@ -122,6 +122,13 @@ class SamePersonApproves(Forbidden):
     rule = "Nobody decides on their own request for money"
 
 
+class AnotherRefundUnderWay(Conflict):
+    """The provider has another refund of this transaction in hand, and takes one at a time."""
+
+    code = "refund-under-way"
+    rule = "vnp_ResponseCode 94: a refund of this transaction is being worked on"
+
+
 class RefundStandsElsewhere(Conflict):
     """Where the refund stands, this cannot be done."""
 

@@ -28,12 +28,15 @@ from chalicelib.contexts.payments.domain.events import (
     Text,
 )
 from chalicelib.kernel import Command, Conflict, Decider, Invalid, NotFound, Value
+from chalicelib.working_time import HANOI
 
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[Text, StringConstraints(min_length=1)]
 SettlementStatus = Literal["received", "refused", "compared", "closed"]
 _IDENTITY = ("line", "reference", "kind", "ours", "theirs", "our_status", "their_status")
 _ID_CHARS = 20
+MAX_NOTED = 4_000
+"""Differences that all runs of a comparison may note together."""
 
 
 class SettlementCommand(Command):
@@ -84,13 +87,17 @@ class NoteDiscrepancies(SettlementCommand):
 
 
 class ConcludeComparison(SettlementCommand):
-    """File `sha256` was compared, all of it, with our books as of `as_of`."""
+    """File `sha256` was compared, all of it, with our books as of `as_of`.
+
+    `found` are the ids of the differences that this run found, in order.
+    """
 
     sha256: Digest
     lines: int
     amount: Dong
     tallies: tuple[Tally, ...]
     as_of: int
+    found: tuple[str, ...]
 
 
 class ResolveDiscrepancy(SettlementCommand):
@@ -102,7 +109,9 @@ class ResolveDiscrepancy(SettlementCommand):
 
 
 class CloseDay(SettlementCommand):
-    """Let the day stand as it is."""
+    """Let the day stand as it is. Our books of it last moved at history position `moved`."""
+
+    moved: int = 0
 
 
 AnySettlementCommand = (
@@ -160,6 +169,20 @@ class DayClosed(Conflict):
     rule = "Đối soát: a closed day is immutable"
 
 
+class DayAhead(Invalid):
+    """A day that has not begun has no file."""
+
+    code = "settlement-day-ahead"
+    rule = "Đối soát: a file is of a day that was"
+
+
+class ComparisonOutdated(Conflict):
+    """Our books of the day have moved since it was compared: compare it again."""
+
+    code = "settlement-comparison-outdated"
+    rule = "Đối soát: what is closed is what was compared"
+
+
 class NotCompared(Conflict):
     """The day's file has not been compared yet."""
 
@@ -182,10 +205,10 @@ class DiscrepancyUnknown(NotFound):
 
 
 class DecisionDoesNotFit(Invalid):
-    """Only a line that we know nothing of can be none of ours."""
+    """Only what we do not know is none of ours; what we correct or hold open is not given up."""
 
     code = "decision-does-not-fit"
-    rule = "Đối soát: `not_ours` is for lines that only the provider has"
+    rule = "Đối soát: `not_ours` is for unknown lines, `written_off` for what is lost"
 
 
 def settlement_id(provider: str, on: date) -> str:
@@ -204,9 +227,9 @@ def decide(command: AnySettlementCommand, state: Settlement) -> list[SettlementE
     """The events `command` causes; none if it has already had its effect, or comes too late.
 
     Raises:
-        DayClosed: the day is closed.
+        DayClosed, DayAhead: the day is closed, or has not begun.
         NotCompared, DiscrepancyUnknown, DecisionDoesNotFit: there is nothing to decide so.
-        DiscrepanciesOpen: the day cannot be closed yet.
+        DiscrepanciesOpen, ComparisonOutdated: the day cannot be closed yet.
     """
     match command:
         case ReceiveFile():
@@ -225,25 +248,11 @@ def decide(command: AnySettlementCommand, state: Settlement) -> list[SettlementE
                 if chunk.number not in state.chunks
             ]
         case RefuseFile():
-            said = command.model_dump(include={"provider", "on", "sha256", "line", "why"})
-            return [SettlementFileRefused(at=command.at, **said)]
+            return _refuse(command, command.sha256, command.line, command.why)
         case NoteDiscrepancies():
-            return [
-                SettlementDiscrepancyFound(**_about(command), discrepancy=one)
-                for one in command.found
-                if one.id not in state.found
-            ]
+            return _note(command, state)
         case ConcludeComparison():
-            names = {"provider", "on", "sha256", "lines", "amount", "as_of"}
-            said = command.model_dump(include=names)
-            return [
-                SettlementFileCompared(
-                    at=command.at,
-                    discrepancies=len(state.found),
-                    tallies=command.tallies,
-                    **said,
-                )
-            ]
+            return _conclude(command, state)
 
 
 def _about(command: SettlementCommand) -> dict[str, Any]:
@@ -251,6 +260,8 @@ def _about(command: SettlementCommand) -> dict[str, Any]:
 
 
 def _receive(command: ReceiveFile, state: Settlement) -> list[SettlementEvents]:
+    if command.on > command.at.astimezone(HANOI).date():
+        raise DayAhead
     same = command.sha256 == state.sha256
     if state.status == "closed" and not same:
         raise DayClosed
@@ -259,6 +270,34 @@ def _receive(command: ReceiveFile, state: Settlement) -> list[SettlementEvents]:
         return []
     said = command.model_dump(include={"provider", "on", "sha256", "name", "size"})
     return [SettlementFileReceived(at=command.at, by=command.origin.actor, **said)]
+
+
+def _refuse(command: SettlementCommand, file: str, line: int, why: str) -> list[SettlementEvents]:
+    return [SettlementFileRefused(**_about(command), sha256=file, line=line, why=why)]
+
+
+def _note(command: NoteDiscrepancies, state: Settlement) -> list[SettlementEvents]:
+    new = [one for one in command.found if one.id not in state.found]
+    if len(state.found) + len(new) > MAX_NOTED:
+        return _refuse(command, command.sha256, 0, "our books kept moving: compare it once more")
+    return [SettlementDiscrepancyFound(**_about(command), discrepancy=one) for one in new]
+
+
+def _conclude(command: ConcludeComparison, state: Settlement) -> list[SettlementEvents]:
+    """What counts is what this run found, as it is what its tallies leave out."""
+    found = set(command.found)
+    if not found <= state.found.keys():
+        return []  # It began before the file was to be compared once more.
+    names = {"sha256", "lines", "amount", "as_of"}
+    return [
+        SettlementFileCompared(
+            **_about(command),
+            **command.model_dump(include=names),
+            discrepancies=len(found),
+            tallies=command.tallies,
+            stale=tuple(sorted(state.found.keys() - found)),
+        )
+    ]
 
 
 def _resolve(command: ResolveDiscrepancy, state: Settlement) -> list[SettlementEvents]:
@@ -272,7 +311,10 @@ def _resolve(command: ResolveDiscrepancy, state: Settlement) -> list[SettlementE
     found = state.found.get(command.discrepancy)
     if found is None:
         raise DiscrepancyUnknown(field="discrepancy_id")
-    if command.decision == "not_ours" and found.payment:
+    # What we correct has happened, or is about to; what is open may: neither can be lost as well.
+    moves = found.our_status == "open" or (known and known.decision == "we_correct")
+    wrong = {"not_ours": found.payment, "written_off": moves}
+    if wrong.get(command.decision):
         raise DecisionDoesNotFit(field="/decision")
     decision, note, by = command.decision, command.note, command.origin.actor
     return [
@@ -289,6 +331,8 @@ def _close(command: CloseDay, state: Settlement) -> list[SettlementEvents]:
         raise NotCompared
     if missing := len(state.open):
         raise DiscrepanciesOpen(f"{missing} discrepancies have no decision")
+    if command.moved > state.as_of:
+        raise ComparisonOutdated
     settled = _settled(state)
     return [SettlementDayClosed(**_about(command), settled=settled, by=command.origin.actor)]
 
@@ -315,7 +359,8 @@ def _settled(state: Settlement) -> tuple[Settled, ...]:
                 "refunds": so_far.refunds + moved,
                 "written_off": so_far.written_off - lost,
             }
-        sums[found.agency] = so_far.model_copy(update=change)
+        # Validated: a sum that cannot be read back is not written.
+        sums[found.agency] = Settled(**{**so_far.model_dump(), **change})
     return tuple(sums[agency] for agency in sorted(sums))
 
 
@@ -335,14 +380,16 @@ def evolve(state: Settlement, event: SettlementEvents) -> Settlement:
             chunk = Chunk(**event.model_dump(include=set(Chunk.model_fields)))
             return state.model_copy(update={"chunks": {**state.chunks, chunk.number: chunk}})
         case SettlementFileRefused():
-            told = {"status": "refused", "why": event.why, "line": event.line}
+            told = {"status": "refused", "why": event.why, "line": event.line, "found": {}}
             return state.model_copy(update=told)
         case SettlementDiscrepancyFound():
-            found = event.discrepancy
-            return state.model_copy(update={"found": {**state.found, found.id: found}})
+            one = event.discrepancy
+            return state.model_copy(update={"found": {**state.found, one.id: one}})
         case SettlementFileCompared():
             names = {"lines", "amount", "as_of"}
-            told = {"status": "compared", "tallies": event.tallies}
+            stale = set(event.stale)
+            found = {id_: one for id_, one in state.found.items() if id_ not in stale}
+            told = {"status": "compared", "tallies": event.tallies, "found": found}
             return state.model_copy(update=told | event.model_dump(include=names))
         case SettlementDiscrepancyResolved():
             said = Resolution(**event.model_dump(include=set(Resolution.model_fields)))

@@ -62,7 +62,7 @@ class Refund(Value):
     """One sum that is given back, of one transaction. `by` asked for it.
 
     Once it is settled, `reference` is what its provider calls that, or, if it was paid `by_hand`,
-    what the agency's bank does.
+    what the agency's bank does. `failures` is how often its provider could not carry it out.
     """
 
     refund: str
@@ -76,6 +76,7 @@ class Refund(Value):
     status: RefundStatus = "requested"
     reference: str = ""
     by_hand: bool = False
+    failures: int = 0
 
 
 class Payment(Value):
@@ -129,6 +130,20 @@ class Payment(Value):
     def complete(self) -> bool:
         """Whether the money is there and it has not been said; nobody waits for a cancelled one."""
         return self.status in {"requested", "expired"} and self.left == 0
+
+    def waits(self, refund: str) -> bool:
+        """Whether another refund of its transaction goes first: one is given back at a time.
+
+        Approved ones go in their order; one that has failed lets them pass.
+        """
+        mine = self.refunds[refund]
+        others = [each for each in self.refunds.values() if each.transaction == mine.transaction]
+        return any(
+            each.status == "submitted"
+            or (each.status == "approved" and (mine.status == "failed" or each.refund < refund))
+            for each in others
+            if each.refund != refund
+        )
 
     def left_of(self, transaction: str) -> int:
         """What can be given back of a transaction."""
@@ -221,7 +236,9 @@ def _changes(state: Payment, event: PaymentEvents) -> dict[str, Any]:  # noqa: C
                 state, event.refund, status="settled", reference=reference, by_hand=False
             )
         case PaymentRefundFailed():
-            return _refund(state, event.refund, status="failed")
+            known = state.refunds.get(event.refund)
+            failures = known.failures + 1 if known else 1
+            return _refund(state, event.refund, status="failed", failures=failures)
         case PaymentRefundPaidByHand():
             reference = event.reference
             return _refund(state, event.refund, status="settled", reference=reference, by_hand=True)

@@ -24,7 +24,7 @@ Why = Literal["unreadable", "other_message", "unknown_status", "wrong_row", "wro
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\-/]{1,60}$")]
 """A dossier's code, as the register knows it."""
 EnquiryStatus = Literal["asked", "answered", "refused", "unavailable"]
-IdentityNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{6,30}$")]
+IdentityNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{5,29}[A-Za-z0-9]$")]
 
 
 class TaxEnquiryUnknown(NotFound):
@@ -47,6 +47,7 @@ class TaxEnquiry(Value):
     agency: str = ""
     code: str = ""
     identity_number: Personal[str] | None = None
+    payable: bool = True
     why: str = ""
     known_by: str = ""
     asked_at: AwareDatetime | None = None
@@ -55,10 +56,14 @@ class TaxEnquiry(Value):
 
 
 class AskTaxRegister(Command):
-    """What is owed for the dossier with this `code`, by the person with this number?"""
+    """What is owed for the dossier with this `code`, by the person with this number?
+
+    `payable`: `subject` can sign in and pay it.
+    """
 
     enquiry: str
     subject: str
+    payable: bool = True
     agency: str = ""
     code: Code
     identity_number: IdentityNumber
@@ -107,7 +112,7 @@ def decide(command: TaxCommand, state: TaxEnquiry) -> list[TaxEnquiryEvents]:
     match command:
         case AskTaxRegister() if state.status == "absent":
             number = Personal[str](subject=command.subject, value=command.identity_number)
-            said = command.model_dump(include={"enquiry", "subject", "agency", "code"})
+            said = command.model_dump(include={"enquiry", "subject", "agency", "code", "payable"})
             ask_at = command.at + timedelta(seconds=command.limits.tax_pause_s)
             return [TaxEnquiryAsked(**said, identity_number=number, ask_at=ask_at, at=command.at)]
         case AskTaxRegister():
@@ -168,6 +173,7 @@ def _answered(state: TaxEnquiry, command: NoteTaxAnswer) -> TaxEnquiryAnswered:
         rows=command.rows,
         total=command.total,
         particulars=particulars,
+        payable=state.payable,
         at=command.at,
     )
 
@@ -193,7 +199,7 @@ def evolve(state: TaxEnquiry, event: TaxEnquiryEvents) -> TaxEnquiry:
     """The enquiry after `event`."""
     match event:
         case TaxEnquiryAsked():
-            said = event.model_dump(include={"enquiry", "subject", "agency", "code"})
+            said = event.model_dump(include={"enquiry", "subject", "agency", "code", "payable"})
             return TaxEnquiry(
                 status="asked",
                 identity_number=event.identity_number,

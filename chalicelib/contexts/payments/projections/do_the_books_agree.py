@@ -16,7 +16,7 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentRefundPaidByHand,
     PaymentRefundSettled,
 )
-from chalicelib.contexts.payments.domain.payment import payment_of_obligation
+from chalicelib.contexts.payments.domain.payment import paid_together, payment_of_obligation
 from chalicelib.contexts.payments.ledger import REVENUE, postings
 from chalicelib.kernel import Value
 from chalicelib.projector.projection import Projection
@@ -37,21 +37,24 @@ Wrong = Literal["overdrawn", "fulfilled_not_paid", "paid_not_fulfilled", "paid_t
 
 `overdrawn`: more was assigned, promised or given back than there is; `fulfilled_not_paid`: the
 dossier says paid online, the payment does not; `paid_not_fulfilled`: the money is there and the
-dossier does not know; `paid_twice`: it was settled at the desk, or waived, as well.
+dossier does not know; `paid_twice`: it was settled at the desk, or waived, as well, or somebody
+else has paid the same tax debt.
 """
 
 
 class PaymentAgreement(Value):
-    """What each of the three says of a payment.
+    """What each of the three says of a payment, or of all by which several people pay one debt.
 
-    `clearing`, `revenue` and `payable` are the ledger's balances of it, in đồng. `state` is `wrong`
-    where they disagree, `how` and since when (`since`); None where all is well.
+    `amount` is to be paid, once; `clearing`, `revenue` and `payable` are the ledger's balances, in
+    đồng. `state` is `wrong` where they disagree, `how` and since when (`since`); None where all is
+    well. `payment` is the one to which something happened last.
     """
 
     payment: str
     agency: str
     dossier: str = ""
     obligation: str = ""
+    amount: int = 0
     clearing: int = 0
     revenue: int = 0
     payable: int = 0
@@ -69,8 +72,8 @@ def _payment(event: Happened) -> str:
 
 
 def keys(event: Happened) -> list[str]:
-    """The payment that the event is about."""
-    return [_payment(event)]
+    """What the payment that the event is about pays."""
+    return [paid_together(_payment(event))]
 
 
 def evolve(row: PaymentAgreement | None, event: Happened) -> PaymentAgreement | None:
@@ -80,6 +83,7 @@ def evolve(row: PaymentAgreement | None, event: Happened) -> PaymentAgreement | 
     how = _wrong(after)
     since = row.since if how == row.how else event.at
     told = {"how": how, "state": "wrong" if how else None, "since": since}
+    told["payment"] = _payment(event)
     return after.model_copy(update=told)
 
 
@@ -94,7 +98,8 @@ def _said(row: PaymentAgreement, event: Happened) -> Mapping[str, Any]:
         if name := names.get(one.account):
             sums[name] += one.credit - one.debit
     if isinstance(event, PaymentPaid):
-        return {**sums, "paid": True, "dossier": event.dossier, "obligation": event.obligation}
+        about = {"dossier": event.dossier, "obligation": event.obligation}
+        return {**sums, **about, "paid": True, "amount": event.amount}
     return sums
 
 
@@ -103,6 +108,8 @@ def _wrong(row: PaymentAgreement) -> Wrong | None:
         return "overdrawn"
     if row.fulfilled == "online" and not row.paid:
         return "fulfilled_not_paid"
+    if row.revenue > row.amount:
+        return "paid_twice"
     # What was given back again need not be told to anybody.
     if row.paid and row.dossier and row.revenue > 0 and row.fulfilled != "online":
         return "paid_twice" if row.fulfilled else "paid_not_fulfilled"

@@ -46,13 +46,15 @@ def evolve(row: SettledDay | None, event: SettlementEvents) -> SettledDay | None
         case SettlementFileReceived():
             return SettledDay(provider=event.provider, on=event.on, resolved=row.resolved)
         case SettlementFileRefused():
-            return row.model_copy(update={"status": "refused"})
+            return row.model_copy(update={"status": "refused", "found": ()})
         case SettlementDiscrepancyFound():
             return row.model_copy(update={"found": (*row.found, event.discrepancy.id)})
         case SettlementFileCompared():
             matched = sum(tally.matched for tally in event.tallies)
+            stale = set(event.stale)
+            found = tuple(id_ for id_ in row.found if id_ not in stale)
             told = {"status": "compared", "lines": event.lines, "amount": event.amount}
-            return row.model_copy(update=told | {"matched": matched})
+            return row.model_copy(update=told | {"matched": matched, "found": found})
         case SettlementDiscrepancyResolved():
             decided = dict.fromkeys((*row.resolved, event.discrepancy.id))
             return row.model_copy(update={"resolved": tuple(decided)})

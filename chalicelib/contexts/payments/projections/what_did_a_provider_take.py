@@ -14,6 +14,7 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentRefundApproved,
     PaymentRefundFailed,
     PaymentRefundSettled,
+    PaymentRefundSubmitted,
     PaymentTransactionFailed,
     PaymentTransactionInitiated,
     Standing,
@@ -28,10 +29,14 @@ Happened = (
     | PaymentCapturedLate
     | PaymentTransactionFailed
     | PaymentRefundApproved
+    | PaymentRefundSubmitted
     | PaymentRefundSettled
     | PaymentRefundFailed
 )
 """What bears on what a provider's file will say."""
+_OfRefund = (
+    PaymentRefundApproved | PaymentRefundSubmitted | PaymentRefundSettled | PaymentRefundFailed
+)
 
 
 class Taken(Value):
@@ -73,6 +78,11 @@ def evolve(row: Taken | None, event: Happened) -> Taken | None:
             return _row(event, "done", event.paid_at, **said)
         case PaymentRefundApproved():
             return _row(event, "open", event.at, amount=event.amount)
+        case PaymentRefundSubmitted():
+            # One that has failed was approved before: it is under way once more.
+            if row is None or row.standing != "failed":
+                return row
+            return _row(event, "open", event.at, amount=row.amount)
         case PaymentRefundSettled():
             said = {"amount": event.amount, "provider_reference": event.provider_reference}
             return _row(event, "done", event.at, **said)
@@ -84,7 +94,7 @@ def evolve(row: Taken | None, event: Happened) -> Taken | None:
 
 
 def _reference(event: Happened) -> tuple[LineOf, str]:
-    if isinstance(event, PaymentRefundApproved | PaymentRefundSettled | PaymentRefundFailed):
+    if isinstance(event, _OfRefund):
         return "refund", event.refund
     return "payment", event.transaction
 

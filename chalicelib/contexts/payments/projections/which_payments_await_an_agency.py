@@ -11,6 +11,7 @@ from chalicelib.contexts.payments.domain.events import (
     PaymentRefundRejected,
     PaymentRefundRequested,
     PaymentRefundSettled,
+    PaymentRefundSubmitted,
 )
 from chalicelib.contexts.payments.projections.which_payments_are_asked_of_me import Asked
 from chalicelib.contexts.payments.projections.which_payments_are_asked_of_me import (
@@ -44,7 +45,7 @@ def evolve(row: Owed | None, event: PaymentEvents) -> Owed | None:
             return owed.model_copy(update={"undecided": _without(owed.undecided, event.refund)})
         case PaymentRefundFailed():
             return owed.model_copy(update={"failed": _with(owed.failed, event.refund)})
-        case PaymentRefundSettled() | PaymentRefundPaidByHand():
+        case PaymentRefundSubmitted() | PaymentRefundSettled() | PaymentRefundPaidByHand():
             return owed.model_copy(update={"failed": _without(owed.failed, event.refund)})
         case PaymentNoticeDisputed():
             return owed.model_copy(update={"disputed": _with(owed.disputed, event.transaction)})

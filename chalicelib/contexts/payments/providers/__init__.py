@@ -46,6 +46,8 @@ __all__ = [
     "Verdict",
     "adapter",
     "known",
+    "opened",
+    "spoken",
 ]
 
 _CODE = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
@@ -59,10 +61,15 @@ def adapter(code: str, *, new: bool = False) -> Provider:
         ProviderIsSuspended: it is there, and nobody is sent to it at the moment.
     """
     state, _ = known(code)
-    assert state.terms is not None
-    assert state.secret is not None
     if new and state.status == "suspended":
         raise ProviderIsSuspended
+    return opened(code, state)
+
+
+def opened(code: str, state: ProviderState) -> Provider:
+    """A provider that is known, with its secret."""
+    assert state.terms is not None
+    assert state.secret is not None
     return spoken(code, state.terms, state.secret.open(runtime.vault().open))
 
 

@@ -103,7 +103,8 @@ class Notice:
 class RefundWish:
     """Give `amount` of a transaction of `captured` back; `refund` names it, so that it is once.
 
-    `begun_at` is when the transaction began, `by` the opaque actor who approved.
+    `begun_at` is when the transaction began, `by` the opaque actor who approved. `attempt` counts
+    how often the provider has said before that it could not.
     """
 
     refund: str
@@ -113,6 +114,7 @@ class RefundWish:
     captured: int
     begun_at: datetime
     by: str
+    attempt: int = 0
 
 
 class Refunded(NamedTuple):

@@ -118,6 +118,8 @@ class Platform:
         if said is None:
             raise SignatureInvalid
         self._prove("notice", said)
+        if "MaLoi" not in said:
+            raise NoticeUnreadable("it does not say what became of it", field="MaLoi")
         outcome: Outcome = "paid" if said["MaLoi"] == _DONE else "failed"
         return self._notice(said, outcome, said["MaLoi"], request.at)
 

@@ -150,8 +150,8 @@ class VNPay:
         """Command `refund`: 02 all of it, 03 a part; VNPay passes it on to the bank."""
         now = runtime.now()
         question = {
-            # VNPay takes no request twice; this one is the same each time it is made.
-            "vnp_RequestId": sha256(wish.refund.encode()).hexdigest()[:32],
+            # VNPay takes no request twice on a day; this one is the same until it has failed.
+            "vnp_RequestId": sha256(f"{wish.refund}#{wish.attempt}".encode()).hexdigest()[:32],
             "vnp_Version": self._version,
             "vnp_Command": "refund",
             "vnp_TmnCode": self.terms.merchant,
@@ -170,6 +170,7 @@ class VNPay:
         if said is None:
             return None
         code = said.get("vnp_ResponseCode", "")
+        # A refund of this transaction is being worked on: this one, as one goes at a time.
         if code not in {_DONE, _AGAIN}:
             return Refunded("failed", "", code)
         return Refunded("submitted", said.get("vnp_TransactionNo", ""), code)

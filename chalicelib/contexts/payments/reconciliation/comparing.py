@@ -88,6 +88,7 @@ def _compare(job: Job, reading: Reading, matching: Matching) -> None:
         amount=reading.amount,
         tallies=tuple(Tally(**one._asdict()) for one in matching.tallies()),
         as_of=as_of,
+        found=tuple(sorted(one.id for one in found)),
     )
 
 

@@ -41,6 +41,8 @@ _KINDS = {"payment": {"paid", "failed"}, "refund": {"refunded", "failed"}}
 _AMOUNT = re.compile(r"[0-9]{1,15}")
 _WORD = re.compile(r"[!-~]{1,100}")
 _BATCH = 5_000
+MAX_SUM = 10**15
+"""Đồng that all lines, or all fees, may come to: more cannot be recorded (`Dong`)."""
 _NEAR = timedelta(days=1)
 """How far from its day a line may be dated: clocks of two houses differ around midnight."""
 _TOTAL_CELLS = 3
@@ -105,8 +107,8 @@ def batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
 class Reading:
     """One pass through a file that comes in blocks of bytes. `columns`: our name → the file's.
 
-    Iterating gives the lines; `lines` and `amount` are so far's count and sum (đồng). `chunks` are
-    those read whole and not yet taken by `taken`.
+    Iterating gives the lines; `lines`, `amount` and `fees` are so far's count and sums (đồng).
+    `chunks` are those read whole and not yet taken by `taken`.
     """
 
     blocks: Iterable[bytes]
@@ -114,6 +116,7 @@ class Reading:
     columns: Mapping[str, str] = field(default_factory=dict)
     lines: int = 0
     amount: int = 0
+    fees: int = 0
     _chunks: list[Chunk] = field(default_factory=list)
     _number: int = 0
     _hasher: Any = field(default_factory=sha256)
@@ -217,6 +220,9 @@ class Reading:
             raise FileUnusable(number, "the line is of another day")
         self.lines += 1
         self.amount += int(amount)
+        self.fees += int(fee)
+        if max(self.amount, self.fees) > MAX_SUM:
+            raise FileUnusable(number, "the lines so far are more money than can be")
         return Theirs(
             kind,
             reference,
@@ -224,7 +230,7 @@ class Reading:
             int(amount),
             int(fee),
             _STANDINGS[status],
-            paid_at,
+            at.astimezone(HANOI).isoformat(),
             number,
         )
 

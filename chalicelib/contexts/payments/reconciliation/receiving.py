@@ -16,6 +16,8 @@ from chalicelib.contexts.payments.domain.settlement import (
     settlement,
     settlement_id,
 )
+from chalicelib.contexts.payments.projections import when_did_a_providers_day_move
+from chalicelib.contexts.payments.projections.what_did_a_provider_take import group_of
 from chalicelib.handle import Done, fold, handle
 from chalicelib.kernel import Origin, Value
 
@@ -56,12 +58,20 @@ def the_day(provider: str, on: date) -> tuple[Settlement, int]:
     return fold(settlement, commits), len(commits)
 
 
+def moved(provider: str, on: date) -> int:
+    """The position in history at which our books of a provider's day moved last; 0: never."""
+    views, question = runtime.views(), when_did_a_providers_day_move.answer
+    row = f"{question.name}~{views.generations(question).live}", group_of(provider, on)
+    found = views.load([row]).get(row)
+    return found.position if found else 0
+
+
 def receive(provider: str, on: date, asked: Delivered, origin: Origin) -> Done:
     """Take in a provider's file of a day, and have it compared.
 
     Raises:
         ProviderUnknown, AttachmentNotArrived: there is no such provider, or no such upload.
-        DayClosed: the day is closed.
+        DayClosed, DayAhead: the day is closed, or has not begun.
     """
     providers.known(provider)
     found = files.staged(OWNER, asked.upload)

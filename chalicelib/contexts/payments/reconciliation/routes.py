@@ -134,7 +134,10 @@ def ask_for_settlement_upload() -> Answer[files.Upload]:
 
 @routes.put("/settlements/{provider}/{day}/file", allow={"administrator"})
 def receive_settlement_file(provider: str, day: str) -> Answer[Receipt]:
-    """Have a provider's file of a day compared with our books. 202; 409 once the day is closed."""
+    """Have a provider's file of a day compared with our books. 202; 409 once the day is closed.
+
+    Refuses `settlement-day-ahead` before the day has begun.
+    """
     asked, on = routes.json(receiving.Delivered), _day(day)
     return accepted(receiving.receive(provider, on, asked, routes.origin()))
 
@@ -166,8 +169,15 @@ def decide_discrepancy(provider: str, day: str, discrepancy_id: str) -> Answer[R
 
 @routes.put("/settlements/{provider}/{day}/closure", allow={"administrator"}, step_up=True)
 def close_settlement(provider: str, day: str) -> Answer[Receipt]:
-    """Close a day, for good. 202, or 409 `discrepancies-open`."""
-    wish = routes.build(CloseDay, origin=routes.origin(), provider=provider, on=_day(day))
+    """Close a day, for good. 202, or 409 `discrepancies-open`, `settlement-comparison-outdated`."""
+    on = _day(day)
+    wish = routes.build(
+        CloseDay,
+        origin=routes.origin(),
+        provider=provider,
+        on=on,
+        moved=receiving.moved(provider, on),
+    )
     return _do(wish)
 
 

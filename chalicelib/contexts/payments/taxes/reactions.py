@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.contexts.payments.domain.commands import RequestPayment
 from chalicelib.contexts.payments.domain.events import Line, Payee, TaxDebt, TaxEnquiryAnswered
-from chalicelib.contexts.payments.domain.payment import payment, payment_id
+from chalicelib.contexts.payments.domain.payment import payment, payment_of_debt
 from chalicelib.kernel import Decider, Origin
 
 EVENTS = TaxEnquiryAnswered
@@ -21,9 +21,12 @@ NAMES = {
 def react(
     event: EVENTS, origin: Origin
 ) -> Iterable[tuple[Decider[Any, Any, Any], str, RequestPayment]]:
-    """Each debt can be paid by a payment of its own, to the treasury; asked again, by the same."""
-    for row in event.rows:
-        id_ = debt_payment(row)
+    """Who can pay is asked to: each debt by a payment of its own, to the treasury.
+
+    Who asks again meets the same payments.
+    """
+    for row in event.rows if event.payable else ():
+        id_ = payment_of_debt(row.debt, event.subject)
         yield (
             payment,
             id_,
@@ -37,11 +40,6 @@ def react(
                 payee=_treasury(event.agency, row),
             ),
         )
-
-
-def debt_payment(row: TaxDebt) -> str:
-    """The id of the payment by which a debt is paid."""
-    return payment_id(f"tax\0{row.debt}")
 
 
 def _line(row: TaxDebt) -> Line:

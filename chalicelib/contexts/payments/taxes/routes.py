@@ -10,6 +10,7 @@ from typing_extensions import TypedDict
 from chalicelib import runtime
 from chalicelib.contexts.payments.configured import configuration, limits
 from chalicelib.contexts.payments.domain.events import TaxOutcome, TaxParticular
+from chalicelib.contexts.payments.domain.payment import payment_of_debt
 from chalicelib.contexts.payments.domain.tax_enquiry import (
     AskTaxRegister,
     Code,
@@ -21,7 +22,6 @@ from chalicelib.contexts.payments.domain.tax_enquiry import (
 from chalicelib.contexts.payments.domain.tax_enquiry import TaxEnquiry as EnquiryState
 from chalicelib.contexts.payments.people import acts_for, office, person, reader
 from chalicelib.contexts.payments.taxes.asking import ask_register, standing
-from chalicelib.contexts.payments.taxes.reactions import debt_payment
 from chalicelib.handle import Done, handle
 from chalicelib.http.identity import Caller
 from chalicelib.http.personal import Opened
@@ -43,8 +43,9 @@ class NewTaxEnquiry(Value):
 class TaxDebtOwed(TypedDict):
     """One row of the register: `amount` đồng still to be paid of one decision, by `payment`.
 
-    `chapter` and `subsection` are the budget's, `treasury` and `account` the State Treasury's
-    office and account, `collector` the tax office.
+    `payment` is None where an officer named no account that could pay by it. `chapter` and
+    `subsection` are the budget's, `treasury` and `account` the State Treasury's office and account,
+    `collector` the tax office.
     """
 
     decision: str
@@ -56,7 +57,7 @@ class TaxDebtOwed(TypedDict):
     treasury: str
     amount: int
     due_on: date | None
-    payment: str
+    payment: str | None
     particulars: TaxParticular | None
 
 
@@ -105,6 +106,7 @@ def ask_tax_register() -> Answer[TaxEnquiryMade]:
         origin=origin,
         enquiry=id_,
         subject=_subject(asked, caller),
+        payable=bool(caller.role == "citizen" or asked.account),
         agency=office(caller),
         code=asked.code,
         identity_number=asked.identity_number,
@@ -141,7 +143,7 @@ def _subject(asked: NewTaxEnquiry, caller: Caller) -> str:
         return person(caller.subject)
     if asked.account:
         return person(asked.account)
-    return runtime.subject("person", "citizen", asked.identity_number)
+    return runtime.person_numbered("citizen", asked.identity_number)
 
 
 def _answering(asked: Origin, done: Done) -> Origin:
@@ -178,7 +180,7 @@ def _shown(state: EnquiryState, read: Opened) -> TaxEnquiry:
             "treasury": row.treasury,
             "amount": row.amount,
             "due_on": row.due_on,
-            "payment": debt_payment(row),
+            "payment": payment_of_debt(row.debt, state.subject) if state.payable else None,
             "particulars": about,
         }
         for row, about in zip(answer.rows, particulars, strict=True)

@@ -26,6 +26,7 @@ from chalicelib.kernel import Refused
 ENVELOPE = "edXML/edXMLEnvelope"
 HEAD = f"{ENVELOPE}/edXMLHeader/MessageHeader"
 CONTENT = "edXML/AttachmentEncoded/Attachment/ContentTransferEncoded"
+REVOKE = "<BussinessDocType>1</BussinessDocType>"
 
 
 def header(old, new):
@@ -134,6 +135,36 @@ def case(message, code, field, label):
             f"{ENVELOPE}/edXMLHeader/TraceHeaderList/Bussiness/BussinessDocType",
             "an operation that never travels",
         ),
+        case(
+            document(HEADER + REVOKE, traces=""),
+            "edxml-element-invalid",
+            f"{HEAD}/BussinessDocType",
+            "an order in the header",
+        ),
+        case(
+            document(
+                traces=f"<TraceHeaderList><TraceHeader>{REVOKE}</TraceHeader></TraceHeaderList>"
+            ),
+            "edxml-element-invalid",
+            f"{ENVELOPE}/edXMLHeader/TraceHeaderList/TraceHeader/BussinessDocType",
+            "an order in a trace",
+        ),
+        case(
+            document(traces=f"{TRACES}<Business>{REVOKE}</Business>".replace("Buss", "Bus")),
+            "edxml-element-invalid",
+            f"{ENVELOPE}/edXMLHeader/Bussiness/BussinessDocType",
+            "an order beside the traces",
+        ),
+        case(
+            document(
+                traces=TRACES.replace("<TraceHeaderList>", '<TraceHeaderList xmlns="">').replace(
+                    ">0<", ">1<"
+                )
+            ),
+            "edxml-element-invalid",
+            f"{ENVELOPE}/edXMLHeader/foreign.TraceHeaderList/foreign.Bussiness/foreign.BussinessDocType",
+            "an order in no namespace",
+        ),
         case(answer("03<", "17<"), "edxml-element-invalid", f"{HEAD}/StatusCode", "status 17"),
         case(answer("03<", "<"), "edxml-element-missing", f"{HEAD}/StatusCode", "empty status"),
         case(
@@ -141,6 +172,15 @@ def case(message, code, field, label):
             "edxml-element-missing",
             f"{HEAD}/Timestamp",
             "no moment",
+        ),
+        *(
+            case(
+                answer("2024/05/07 08:09:10", moment),
+                "edxml-element-invalid",
+                f"{HEAD}/Timestamp",
+                moment,
+            )
+            for moment in ("0001-01-01T00:00:00", "1899/12/30 00:00:00", "9999/12/31 23:59:59")
         ),
         case(answer("08:09", "25:09"), "edxml-element-invalid", f"{HEAD}/Timestamp", "25 o'clock"),
         case(
@@ -187,6 +227,38 @@ def case(message, code, field, label):
             "edxml-element-missing",
             "edXML/AttachmentEncoded/Attachment/ContentId",
             "an attachment without id",
+        ),
+        case(
+            document().replace(
+                "</edXML>",
+                f'<AttachmentEncoded xmlns="">{attachment()}</AttachmentEncoded></edXML>',
+            ),
+            "attachment-invalid",
+            "edXML/foreign.AttachmentEncoded/foreign.Attachment/foreign.ContentTransferEncoded",
+            "a file in no namespace",
+        ),
+        case(
+            document().replace(
+                "</edXMLEnvelope>",
+                f"<AttachmentEncoded>{attachment()}</AttachmentEncoded></edXMLEnvelope>",
+            ),
+            "attachment-invalid",
+            f"{ENVELOPE}/AttachmentEncoded/Attachment/ContentTransferEncoded",
+            "a file in the envelope",
+        ),
+        case(
+            document(
+                references='<Reference xmlns:x="http://www.w3.org/1999/xlink" x:href="cid:1"/>'
+            ),
+            "edxml-element-missing",
+            f"{ENVELOPE}/edXMLBody/edXMLManifest/Reference/ContentId",
+            "a file by a link",
+        ),
+        case(
+            document(attachments=attachment("", content_id="")),
+            "edxml-element-missing",
+            "edXML/AttachmentEncoded/Attachment/ContentId",
+            "an attachment of a name only",
         ),
         case(
             document(
@@ -289,6 +361,12 @@ def test_every_refusal_has_its_own_code_and_a_rule():
             "edxml-too-large",
             f"{HEAD}/Other/T[70]",
             "many long texts",
+        ),
+        case(
+            document(traces="<Signature>" + ("<T>" + "x" * 60_000 + "</T>") * 70 + "</Signature>"),
+            "edxml-too-large",
+            f"{ENVELOPE}/edXMLHeader/Signature/T[70]",
+            "many long texts of a signature",
         ),
         case(
             document(HEADER + f'<Other a="{"x" * 5_000_000}"/>'),

@@ -67,7 +67,10 @@ DOCUMENT = DocumentMessage(
     ),
     steering_type="1",
     to_places=("Như trên", "Lưu: VT"),
-    traces=(Trace(organ_id="G99", timestamp=datetime(2024, 5, 6, 17, 30, tzinfo=UTC)), Trace()),
+    traces=(
+        Trace(organ_id="G99", timestamp=datetime(2024, 5, 6, 17, 30, tzinfo=UTC)),
+        Trace(organ_id="G98"),
+    ),
     operation_reason="Văn bản mới",
     paper="0",
     staff=STAFF,
@@ -196,8 +199,8 @@ TEXT = st.text(
 NAME = TEXT.filter(bool)
 DAY = st.dates()
 MOMENT = st.datetimes(
-    min_value=datetime(2, 1, 1),  # noqa: DTZ001 -- hypothesis adds the zone.
-    max_value=datetime(9998, 1, 1),  # noqa: DTZ001
+    min_value=datetime(1900, 1, 1),  # noqa: DTZ001 -- hypothesis adds the zone.
+    max_value=datetime(2999, 12, 31),  # noqa: DTZ001
     timezones=st.just(UTC),
 ).map(lambda moment: moment.replace(microsecond=0))
 ORGAN = st.from_regex(r"[GH][0-9]{2}(\.[0-9A-Z]{2}){0,2}", fullmatch=True)

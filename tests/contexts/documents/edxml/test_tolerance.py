@@ -10,6 +10,7 @@ from contexts.documents.edxml.demo_messages import (
     STATUS,
     SUBJECT,
     TO,
+    TRACES,
     attachment,
     b64,
     document,
@@ -20,9 +21,16 @@ from contexts.documents.edxml.demo_messages import (
 
 from chalicelib.contexts.documents.edxml.dates import read_date, read_moment
 from chalicelib.contexts.documents.edxml.identity import DocumentIdentity
+from chalicelib.contexts.documents.edxml.model import MAX_TEXT
 
 HEAD = "edXML/edXMLEnvelope/edXMLHeader/MessageHeader"
+BUSINESS = "edXML/edXMLEnvelope/edXMLHeader/TraceHeaderList/Bussiness"
+DOC_TYPE_0 = "<BussinessDocType>0</BussinessDocType>"
 PLAIN = read(document())[0]
+
+
+def business(inside):
+    return document(traces=TRACES.replace(DOC_TYPE_0, inside))
 
 
 @pytest.mark.parametrize(
@@ -35,6 +43,11 @@ PLAIN = read(document())[0]
         "28-09-2018",
         "2018/09/28 00:00:00",
         "28/09/2018 23:59",
+        "2018-09-28+07:00",
+        "2018-09-28Z",
+        "28/09/2018 12:00:00 AM",
+        "28/09/2018 8:09:10\u202fCH",
+        "28/09/2018 13:00 PM",
         " 2018-09-28T23:59:59.999+07:00 ",
     ],
 )
@@ -44,7 +57,10 @@ def test_a_date_may_be_written_so(text):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "2018", "2018/02/30", "2018/09-28", "0000/01/01", "2018/09/28 24:00", "x2018/09/28"],
+    [
+        *("", "2018", "2018/02/30", "2018/09-28", "0000/01/01", "2018/09/28 24:00", "x2018/09/28"),
+        *("2018/09/28 AM", "2018/09/28 13:00 AM", "2018/09/28 24:00 PM", "2018-09-28+99:00"),
+    ],
 )
 def test_a_date_may_not_be_written_so(text):
     assert read_date(text) is None
@@ -57,11 +73,23 @@ def test_a_date_may_not_be_written_so(text):
         ("2015-09-20T11:08:36Z", datetime(2015, 9, 20, 11, 8, 36, tzinfo=UTC)),
         ("2015-09-20T11:08:36.5-0130", datetime(2015, 9, 20, 12, 38, 36, tzinfo=UTC)),
         ("20/09/2015", datetime(2015, 9, 19, 17, 0, 0, tzinfo=UTC)),
+        ("20/09/2015 11:08:36 PM", datetime(2015, 9, 20, 16, 8, 36, tzinfo=UTC)),
+        ("20/09/2015 12:08:36 SA", datetime(2015, 9, 19, 17, 8, 36, tzinfo=UTC)),
+        ("20/09/2015 12:08:36 CH", datetime(2015, 9, 20, 5, 8, 36, tzinfo=UTC)),
+        ("2015-09-20Z", datetime(2015, 9, 20, tzinfo=UTC)),
+        ("1900-01-01T00:00:00Z", datetime(1900, 1, 1, tzinfo=UTC)),
+        ("0001-01-01T00:00:00", None),
+        ("1899/12/30 00:00:00", None),
+        ("9999-12-31T23:59:59Z", None),
         ("2015-09-20T11:08:36+99:00", None),
     ],
 )
 def test_a_moment_without_a_zone_is_hanois(text, moment):
     assert read_moment(text) == moment
+
+
+def test_a_day_may_be_of_any_time():
+    assert read_date("0001-01-01T00:00:00") == date(1, 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +102,10 @@ def test_a_moment_without_a_zone_is_hanois(text, moment):
         (
             "G22, 2015-09-30 ,12a/QĐ/TW-B",
             ("G22", date(2015, 9, 30), "2015-09-30", "12a", "QĐ/TW-B"),
+        ),
+        (
+            "G22,2015-09-30+07:00,12/QĐ",
+            ("G22", date(2015, 9, 30), "2015-09-30+07:00", "12", "QĐ"),
         ),
         ("G22,2014/02/30,1/A,B", ("G22", None, "2014/02/30", "1", "A,B")),
         ("G22,2014/02/03,15", ("G22", date(2014, 2, 3), "2014/02/03", "15", "")),
@@ -123,6 +155,38 @@ def prefixed(message, prefix):
         pytest.param(document(HEADER.replace("chạy", "<![CDATA[chạy]]>")), id="CDATA"),
         pytest.param(document(HEADER.replace(">2024/05/06", ">06/05/2024 07:00:00")), id="a date"),
         pytest.param(document(HEADER.replace("chạy", "&#x63;h&#7841;y")), id="by number"),
+        pytest.param(document(HEADER.replace("Date>2024/05/06", "Date>2024-05-06+07:00")), id="xs"),
+        pytest.param('<?xml version="1.0" encoding="utf-16"?>' + document(), id="called UTF-16"),
+        pytest.param('<?xml version="1.0" encoding="US-ASCII"?>' + document(), id="called ASCII"),
+        pytest.param(document(traces=TRACES.replace("Bussiness", "Business")), id="as in English"),
+        pytest.param(document(HEADER.replace(TO, f"<To/>{TO}<To><OrganId/></To>")), id="empty To"),
+        pytest.param(
+            document(HEADER + "<ResponseFor><OrganId/><Code/><DocumentId/></ResponseFor>"),
+            id="an empty ResponseFor",
+        ),
+        pytest.param(
+            document(traces=TRACES.replace("<Bussiness>", "<TraceHeader/><Bussiness>")),
+            id="an empty TraceHeader",
+        ),
+        pytest.param(
+            business(
+                "<BussinessDocType>0</BussinessDocType><ReplacementInfoList><ReplacementInfo>"
+                "<DocumentId/><OrganIdList><OrganId/></OrganIdList></ReplacementInfo>"
+                "</ReplacementInfoList>"
+            ),
+            id="an empty ReplacementInfo",
+        ),
+        pytest.param(
+            document(
+                references="<Reference><ContentId/><AttachmentName/></Reference>",
+                attachments="<Attachment><ContentId/><ContentTransferEncoded> "
+                "</ContentTransferEncoded></Attachment>",
+            ),
+            id="an empty Reference and its Attachment",
+        ),
+        pytest.param(
+            document(HEADER + '<v:Extra xmlns:v="urn:v"/>'), id="an empty element of none"
+        ),
     ],
 )
 def test_what_varies_without_meaning_anything(message):
@@ -135,6 +199,32 @@ def test_what_varies_without_meaning_anything(message):
         (
             document(traces=""),
             "bussiness-missing edXML/edXMLEnvelope/edXMLHeader/TraceHeaderList/Bussiness",
+        ),
+        (business(""), f"bussiness-missing {BUSINESS}/BussinessDocType"),
+        (
+            business("<BussinessDocType/><BussinessDocumentInfo/>"),
+            f"bussiness-missing {BUSINESS}/BussinessDocType",
+        ),
+        (
+            document(
+                traces=TRACES.replace(
+                    "<Bussiness>",
+                    "<TraceHeader><Timestamp>0001-01-01</Timestamp></TraceHeader><Bussiness>",
+                )
+            ),
+            "date-unreadable edXML/edXMLEnvelope/edXMLHeader/TraceHeaderList/TraceHeader/Timestamp",
+        ),
+        (
+            document(HEADER + "<OtherInfo><Codes><Code>X</Code><Code>Y</Code></Codes></OtherInfo>"),
+            f"element-not-read {HEAD}/OtherInfo/Codes",
+        ),
+        (
+            document(HEADER + "<SignerInfo>TM.<FullName>x</FullName></SignerInfo>"),
+            f"element-not-read {HEAD}/SignerInfo",
+        ),
+        (
+            document(after='<v:Extra xmlns:v="urn:v">x</v:Extra>'),
+            "element-not-read edXML/foreign.Extra",
         ),
         (
             document(HEADER.replace("000.00.01.H98", "28.22.H17")),
@@ -160,6 +250,56 @@ def test_what_varies_without_meaning_anything(message):
 )
 def test_an_oddity_is_noted_and_does_not_stop_the_message(message, warning):
     assert read(message)[0].warnings == (warning,)
+
+
+def test_an_order_may_be_spelled_as_in_english():
+    given = (
+        "<BussinessDocType>2</BussinessDocType><BussinessDocReason>x</BussinessDocReason>"
+        "<BussinessDocumentInfo><DocumentInfo>0</DocumentInfo></BussinessDocumentInfo>"
+    )
+    message, _ = read(business(given))
+    assert (message.operation, message.operation_reason) == (2, "x")
+    assert message.update.document_info == "0"
+    english = document(traces=TRACES.replace(DOC_TYPE_0, given).replace("Bussiness", "Business"))
+    assert read(english)[0] == message
+
+
+def test_a_vendors_business_in_a_trace_is_a_new_document():
+    inside = (
+        "<TraceHeader><OrganId>G99</OrganId><Business><Paper>0</Paper></Business></TraceHeader>"
+    )
+    message, _ = read(document(traces=f"<TraceHeaderList>{inside}</TraceHeaderList>"))
+    traces = "edXML/edXMLEnvelope/edXMLHeader/TraceHeaderList"
+    assert (message.operation, message.warnings) == (
+        0,
+        (
+            f"bussiness-missing {traces}/Bussiness",
+            f"element-not-read {traces}/TraceHeader/Bussiness",
+        ),
+    )
+
+
+def test_an_operation_elsewhere_that_says_new_says_nothing():
+    message, _ = read(document(HEADER + DOC_TYPE_0, traces=""))
+    assert (message.operation, len(message.warnings)) == (0, 2)
+
+
+def test_lists_may_be_one_text():
+    lists = "<OtherInfo><Appendixes>Phụ lục I</Appendixes></OtherInfo><ToPlaces>Như trên</ToPlaces>"
+    message, _ = read(document(HEADER + lists))
+    assert (message.appendixes, message.to_places) == (("Phụ lục I",), ("Như trên",))
+    assert message.warnings == ()
+
+
+def test_an_empty_receiver_of_an_update_is_none():
+    message, _ = read(
+        business(
+            "<BussinessDocType>2</BussinessDocType><BussinessDocumentInfo><DocumentInfo>1"
+            "</DocumentInfo><ReceiverList><Receiver><OrganId/><ReceiverType/></Receiver>"
+            "</ReceiverList></BussinessDocumentInfo>"
+        )
+    )
+    assert message.update.receivers == ()
 
 
 def test_a_second_receiver_is_named_by_its_number():
@@ -232,6 +372,80 @@ def test_a_file_comes_out_as_people_see_it(content, expected):
     assert message.attachments[0].media_type == "application/pdf"
 
 
+ZIPPED = zipped(("a.csv", b"a;b\n1;2\n"))
+OFFICE = zipped(("[Content_Types].xml", b"1"), ("word/document.xml", b"2"))
+TWO = zipped(("1.txt", b"1"), ("2.txt", b"2"))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        pytest.param("a.zip", ZIPPED, ZIPPED, id="a zip of one file, as it is"),
+        pytest.param("a.ZIP", zipped(("a.csv", b"1")), zipped(("a.csv", b"1")), id="a small one"),
+        pytest.param("a.zip", TWO, TWO, id="a zip of two"),
+        pytest.param("a.zip", zipped(("a.zip", ZIPPED)), ZIPPED, id="a zip in its wrapping"),
+        pytest.param("a.zip", zipped(("x", TWO)), TWO, id="a zip of two in its wrapping"),
+        pytest.param(
+            "a.zip", zipped(("x", ZIPPED), method=0), ZIPPED, id="a zip stored in its wrapping"
+        ),
+        pytest.param(
+            "a.zip",
+            zipped(("d/", b""), ("d/a", b"1")),
+            zipped(("d/", b""), ("d/a", b"1")),
+            id="a zip of a folder",
+        ),
+        pytest.param(
+            "a.zip",
+            zipped(("a.docx", OFFICE)),
+            zipped(("a.docx", OFFICE)),
+            id="an office file in a zip",
+        ),
+        pytest.param(
+            "a.docx", zipped(("a.docx", OFFICE)), OFFICE, id="an office file in its wrapping"
+        ),
+        pytest.param(
+            "a.pptx",
+            zipped(("ppt/a.xml", b"1"), ("b", b"2")),
+            zipped(("ppt/a.xml", b"1"), ("b", b"2")),
+            id="slides without their zip",
+        ),
+        pytest.param(
+            "a.docx",
+            zipped(("customXml/a.xml", b"1"), ("b", b"2")),
+            zipped(("customXml/a.xml", b"1"), ("b", b"2")),
+            id="an office file that begins with an annex",
+        ),
+    ],
+)
+@pytest.mark.parametrize("where", ["both", "manifest", "attachment"])
+def test_a_zip_may_be_the_file_or_around_it(name, content, expected, where):
+    listed = name if where != "attachment" else ""
+    own = name if where != "manifest" else ""
+    message, kept = read(
+        document(
+            references=REFERENCE.replace("a.pdf", listed),
+            attachments=attachment(b64(content), name=own),
+        )
+    )
+    assert (message.attachments[0].name, bytes(kept.files[0].data)) == (name, expected)
+    assert message.attachments[0].size == len(expected)
+
+
+def test_a_file_is_described_in_the_manifest_or_beside_it():
+    described = "<Description>Phụ lục I</Description>"
+    beside = attachment().replace("<AttachmentName>", f"{described}<AttachmentName>")
+    listed = REFERENCE.replace("<AttachmentName>", f"{described}<AttachmentName>")
+    for references, files in ((listed, attachment()), (REFERENCE, beside)):
+        message, _ = read(document(references=references, attachments=files))
+        assert (message.attachments[0].description, message.warnings) == ("Phụ lục I", ())
+
+
+def test_an_empty_attachment_takes_no_others_place():
+    empty = "<Attachment><ContentId/><ContentTransferEncoded/></Attachment>"
+    message, kept = read(document(references=REFERENCE, attachments=empty + attachment()))
+    assert ([each.index for each in kept.headers], len(message.attachments)) == ([0], 1)
+
+
 def test_files_are_in_the_order_in_which_they_came():
     references = REFERENCE + REFERENCE.replace("cid:1", "2").replace("a.pdf", "b.docx")
     files = attachment(content_id="&lt;2&gt;") + attachment(content_id="1")
@@ -246,3 +460,11 @@ def test_a_signature_is_seen_in_either_namespace():
     dsig = document(traces='<Signature xmlns="http://www.w3.org/2000/09/xmldsig#"/>')
     assert read(plain)[0].signed
     assert read(dsig)[0].signed
+
+
+def test_a_signature_may_be_long():
+    revoked = f"<Object><CRL>{'A' * (MAX_TEXT + 1)}</CRL></Object>"
+    signature = f'<Signature xmlns="http://www.w3.org/2000/09/xmldsig#">{revoked}</Signature>'
+    message, _ = read(document(HEADER, traces=TRACES + signature))
+    assert (message.signed, message.warnings) == (True, ())
+    assert message.model_copy(update={"signed": False}) == PLAIN

@@ -14,6 +14,12 @@ from chalicelib.contexts.documents.signatures.examine import SignedFile, examine
 DIGEST = "0" * 64
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """However busy this machine is: what bounds an examination is its processor time."""
+    monkeypatch.setattr(module, "WAIT_S", 600)
+
+
 @pytest.fixture
 def found(tmp_path):
     """What is found of a message, of PDF files, or of both."""

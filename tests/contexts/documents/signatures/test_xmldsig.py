@@ -41,6 +41,14 @@ def test_a_signature_over_the_message_is_valid(kind):
     }
 
 
+def test_what_it_calls_its_encoding_changes_nothing():
+    declared = b'<?xml version="1.0" encoding="utf-16"?>'
+    assert verdict(declared + signed_message().removeprefix(b'<?xml version="1.0"?>')) == (
+        "valid",
+        "",
+    )
+
+
 def test_nothing_else_of_the_certificates_subject_is_told():
     assert "Person" not in str(found(signed_message()))
     assert "000000000001" not in str(found(signed_message()))
