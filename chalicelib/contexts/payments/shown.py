@@ -54,6 +54,7 @@ class PaymentTransaction(TypedDict):
 class RefundOfPayment(TypedDict):
     """One sum that is given back, in đồng, and of what (`parts`). `by` asked for it.
 
+    `reason` is None to who may not read it, and of payers who were forgotten.
     `beneficiary` is the account it goes to, if not to where it came from. Once it is settled,
     `reference` is what its provider calls that, or, if it was paid `by_hand`, what a bank does.
     """
@@ -63,7 +64,7 @@ class RefundOfPayment(TypedDict):
     provider: str
     amount: int
     parts: tuple[Part, ...]
-    reason: str
+    reason: str | None
     by: str
     status: RefundStatus
     reference: str
@@ -190,7 +191,7 @@ def shown(found: Standing, read: Opened) -> Payment:
                 "provider": each.provider,
                 "amount": each.amount,
                 "parts": each.parts,
-                "reason": each.reason,
+                "reason": read(each.words) if each.words else each.reason,
                 "by": each.by,
                 "status": each.status,
                 "reference": each.reference,

@@ -159,7 +159,7 @@ wanted = told(
     provider=PROVIDER,
     amount=OWED,
     parts=ALL,
-    reason="demo",
+    words=Personal(subject=SUBJECT, value="demo"),
     by=CLERK,
 )
 approved = told(
@@ -869,3 +869,10 @@ def test_what_was_given_back_is_what_the_payer_has():
     assert payment.fold(live(*TOLD)).refunded == 0
     assert payment.fold(live(*TOLD, NoteRefundSettled)).refunded == OWED
     assert payment.fold(live(*BY_HAND)).refunded == OWED
+
+
+def test_why_it_was_wanted_may_stand_in_the_open_in_what_was_recorded_before():
+    before = wanted.model_copy(update={"words": None, "reason": "demo"})
+    for event, reason, words in ((wanted, "", wanted.words), (before, "demo", None)):
+        found = payment.fold([*live(*PAID), event]).refunds[R1]
+        assert (found.reason, found.words) == (reason, words)

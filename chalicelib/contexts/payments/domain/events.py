@@ -235,17 +235,20 @@ class PaymentCancelled(PaymentEvent):
 class PaymentRefundRequested(PaymentEvent):
     """Somebody asks that `amount` of what a transaction brought be given back.
 
-    `parts` say of what: first what was paid too much, then of the lines in order. `by` is who asks.
+    `parts` say of what: first what was paid too much, then of the lines in order. `by` is who asks,
+    `words` are theirs; before version 2 they stood unsealed in `reason`.
     Rule: the account for a refund is taken down beforehand (TenTaiKhoanHoanPhi).
     """
 
+    version: ClassVar[int] = 2
     type: Literal["payment.refund_requested"] = "payment.refund_requested"
     refund: str
     transaction: str
     provider: str
     amount: Dong
     parts: tuple[Part, ...]
-    reason: Text
+    reason: Text = ""
+    words: Personal[str] | None = None
     beneficiary: Personal[Beneficiary] | None = None
     by: str
 

@@ -390,7 +390,7 @@ def _refund_request(command: RequestRefund, state: Payment) -> list[PaymentEvent
             provider=found.provider,
             amount=amount,
             parts=state.parts_of(amount),
-            reason=command.reason,
+            words=_personal(state.subject, command.reason),
             beneficiary=_personal(state.subject, command.beneficiary),
             by=command.origin.actor,
         )

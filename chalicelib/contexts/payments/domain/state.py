@@ -71,6 +71,7 @@ class Refund(Value):
     amount: int
     parts: tuple[Part, ...]
     reason: str
+    words: Personal[str] | None = None
     beneficiary: Personal[Beneficiary] | None = None
     by: str
     status: RefundStatus = "requested"
@@ -221,8 +222,8 @@ def _changes(state: Payment, event: PaymentEvents) -> dict[str, Any]:  # noqa: C
         case PaymentCancelled():
             return {"status": "cancelled"}
         case PaymentRefundRequested():
-            named = _said(event, "refund", "transaction", "provider", "amount", "parts", "reason")
-            refund = Refund(**named, beneficiary=event.beneficiary, by=event.by)
+            named = _said(event, "refund", "transaction", "provider", "amount", "parts", "by")
+            refund = Refund(**named, **_said(event, "reason", "words", "beneficiary"))
             return {"refunds": {**state.refunds, event.refund: refund}}
         case PaymentRefundApproved():
             return _refund(state, event.refund, status="approved")
