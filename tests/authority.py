@@ -4,8 +4,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pytest
+
 OPENSSL = shutil.which("openssl")
-ABSENT = "openssl is not installed: no time stamps to test with"
+needs_openssl = pytest.mark.skipif(
+    not OPENSSL, reason="openssl is not installed: no time stamps to test with"
+)
 _CONFIG = """
 [tsa]
 default_tsa = demo

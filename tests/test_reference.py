@@ -17,6 +17,9 @@ from app import app
 from infra import openapi, reference
 
 CHROMIUM = shutil.which("chromium")
+needs_chromium = pytest.mark.skipif(
+    not CHROMIUM, reason="Chromium is not installed: only a browser runs the reader's script"
+)
 SHOWN = re.compile(r'id="operations-(?!tag-)[a-z]+-([^"]+)"')
 
 
@@ -74,8 +77,6 @@ def served():
 
 def browse(url, folder):
     """What a browser made of a page, and what it complained of."""
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed")  # Only a browser runs the reader's script.
     command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     command += ["--enable-logging=stderr", "--virtual-time-budget=20000"]
     command += [f"--user-data-dir={folder / 'profile'}", url]
@@ -83,6 +84,7 @@ def browse(url, folder):
     return done.stdout, [line for line in done.stderr.splitlines() if ":CONSOLE" in line]
 
 
+@needs_chromium
 def test_every_operation_is_shown_and_nothing_is_complained_of(answer, served, tmp_path):
     page, said = browse(served[0], tmp_path)
     assert said == []
@@ -94,6 +96,7 @@ def test_every_operation_is_shown_and_nothing_is_complained_of(answer, served, t
     assert "authorize" not in made
 
 
+@needs_chromium
 def test_what_is_not_in_the_page_as_it_was_made_does_not_run(answer, served, tmp_path):
     url, policy = served
     policy.append(answer.headers["Content-Security-Policy"].replace("script-src 'sha256-", "'"))

@@ -20,6 +20,10 @@ from chalicelib.history.proof import Bundle, Tree
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "check.html"
 NODE, CHROMIUM = shutil.which("node"), shutil.which("chromium")
+needs_node = pytest.mark.skipif(not NODE, reason="node is not installed: it runs the page's script")
+needs_chromium = pytest.mark.skipif(
+    not CHROMIUM, reason="Chromium is not installed; node alone runs the page's script"
+)
 KEYS = "\n".join(str(one.key) for one in (signer(), *WITNESSES))
 SIZES = (1, 2, 3, 7, 8, 300)
 RUN = """
@@ -39,8 +43,6 @@ const cases = JSON.parse(require("fs").readFileSync(0));
 
 def in_node(cases, folder):
     """What the page's functions say of each (code, keys)."""
-    if not NODE:
-        pytest.skip("node is not installed")  # The page's script runs as it is; Python cannot.
     [script] = re.findall(r"<script>\n(.*?)</script>", PAGE.read_text(), re.DOTALL)
     (folder / "check.cjs").write_text(script + RUN)
     done = subprocess.run(
@@ -67,6 +69,7 @@ def proofs(tmp_path_factory):
     return found
 
 
+@needs_node
 def test_the_page_proves_what_the_program_proves(proofs, tmp_path):
     said = in_node([(encode_code(one), KEYS) for one in proofs], tmp_path)
     for proof, told in zip(proofs, said, strict=True):
@@ -76,6 +79,7 @@ def test_the_page_proves_what_the_program_proves(proofs, tmp_path):
         assert {one["name"] for one in told["witnesses"]} == {one.key.name for one in WITNESSES}
 
 
+@needs_node
 def test_the_page_takes_what_scanners_and_links_make_of_a_code(proofs, tmp_path):
     digits, log_key = encode_code(proofs[-1]), str(signer().key)
     folded = f"https://portal.example/check#{digits[:99]}\n {digits[99:]}\n"
@@ -84,6 +88,7 @@ def test_the_page_takes_what_scanners_and_links_make_of_a_code(proofs, tmp_path)
     assert alone["witnesses"] == []
 
 
+@needs_node
 def test_the_page_refuses_what_was_touched(proofs, tmp_path):
     proof = proofs[-2]
     other = signer("lien-thong/other", 9)
@@ -130,6 +135,7 @@ def test_the_page_refuses_what_was_touched(proofs, tmp_path):
             one.check([signer().key], [each.key for each in WITNESSES])
 
 
+@needs_chromium
 @pytest.mark.parametrize(
     ("spoil", "wanted"),
     [
@@ -139,8 +145,6 @@ def test_the_page_refuses_what_was_touched(proofs, tmp_path):
 )
 def test_the_page_in_a_browser(proofs, tmp_path, spoil, wanted):
     """Opened from a disk, by a code's address, with the keys of whoever published it."""
-    if not CHROMIUM:
-        pytest.skip("Chromium is not installed")  # What the page says is tested in node too.
     page = tmp_path / "check.html"
     page.write_text(PAGE.read_text().replace('KEYS = ""', f"KEYS = `{KEYS}`"))
     asked = f"{page.as_uri()}#{encode_code(proofs[0])}{spoil}"

@@ -7,7 +7,7 @@ from functools import partial
 from hashlib import sha256
 
 import pytest
-from authority import ABSENT, OPENSSL, Authority
+from authority import Authority, needs_openssl
 from logs import STARTED, WITNESSES, Log, signer
 
 from chalicelib.contexts.audit.cloudevents import compact
@@ -698,8 +698,6 @@ def test_so_many_faults_are_counted(log, lienthong):
 @pytest.fixture
 def stamped(log, tmp_path):
     """The history with time stamps on both of its checkpoints."""
-    if not OPENSSL:
-        pytest.skip(ABSENT)  # The demo authority signs with it: stamps not of our own making.
     authority = Authority(tmp_path / "authority")
     for size in (OLD, SIZE):
         text = Note.parse((log.folder / "checkpoints" / str(size)).read_bytes()).text
@@ -708,6 +706,7 @@ def stamped(log, tmp_path):
     return authority
 
 
+@needs_openssl
 def test_time_stamps_are_checked_by_the_authoritys_certificate(log, lienthong, stamped):
     # The demo history says it is of the past; without witnesses only the stamps bound it from
     # above, and what came after the first stamp says it was before it.

@@ -98,8 +98,10 @@ def deafen(journey):
     """Nobody is told of new commits any more."""
     mappings, which = journey.client("lambda"), {"UUID": journey.name("EventsMapping")}
     mappings.update_event_source_mapping(**which, Enabled=False)
-    state = lambda: mappings.get_event_source_mapping(**which)["State"]  # noqa: E731
-    until("it to be deaf", lambda: state() == "Disabled")
+    until(
+        "it to be deaf",
+        lambda: mappings.get_event_source_mapping(**which)["State"] == "Disabled",
+    )
 
 
 def test_tables_that_were_lost_are_restored_and_delivery_goes_on(journey):

@@ -3,7 +3,7 @@
 from datetime import UTC, timedelta
 
 import pytest
-from authority import ABSENT, OPENSSL, Authority
+from authority import Authority, needs_openssl
 from history.outsiders import DemoWitness, Reply
 from history.test_sealer import SIGNER, Log
 
@@ -16,8 +16,6 @@ from chalicelib.history.objects import MemoryObjects, checkpoint_name, timestamp
 from chalicelib.history.policy import Policy
 from chalicelib.history.publisher import Authority as Known
 from chalicelib.history.publisher import Publisher
-
-needs_openssl = pytest.mark.skipif(not OPENSSL, reason=ABSENT)
 
 
 class Town:

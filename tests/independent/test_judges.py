@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 import urllib3
-from authority import ABSENT, OPENSSL, Authority
+from authority import Authority, needs_openssl
 from logs import ORIGIN, WITNESSES, Log, signer
 
 from chalicelib.history import timestamp
@@ -37,7 +37,6 @@ needs_go = pytest.mark.skipif(
     not (shutil.which("go") and GO_MODULES.exists()),
     reason="Go is not installed, or golang-golang-x-mod-dev is not",
 )
-needs_openssl = pytest.mark.skipif(not OPENSSL, reason=ABSENT)
 
 
 @pytest.fixture(scope="module")

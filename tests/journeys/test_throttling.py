@@ -134,8 +134,11 @@ def test_nothing_is_lost_while_aws_throttles(journey, weather, capsys):
     # as late again.
     journey.settled(times=3)
     journey.stack.ring("schedule", "Deliver")
-    there = lambda: len({got.id for got in receiver.received}) == COUNT + 1  # noqa: E731
-    until("everything to drain", there, times=3)
+    until(
+        "everything to drain",
+        lambda: len({got.id for got in receiver.received}) == COUNT + 1,
+        times=3,
+    )
     journey.settled()
     began.append(time.monotonic())
     ids = [id_of(answer) for answer, _ in answers]

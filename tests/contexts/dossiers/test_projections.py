@@ -18,6 +18,7 @@ from contexts.dossiers.counter import (
     accepted,
     file,
     filed,
+    merge,
     open_counter,
     processing,
 )
@@ -45,7 +46,7 @@ from hypothesis import strategies as st
 
 from app import app
 from chalicelib import registry, runtime, workers
-from chalicelib.contexts.agencies.domain.agency import MergeAgency, RegisterAgency, agency
+from chalicelib.contexts.agencies.domain.agency import RegisterAgency, agency
 from chalicelib.contexts.dossiers import questions, reactions
 from chalicelib.contexts.dossiers.control_sheet import control_sheet
 from chalicelib.contexts.dossiers.domain.clock import last_day_for_apology
@@ -87,7 +88,7 @@ from chalicelib.contexts.dossiers.projections import (
     which_dossiers_fall_due,
 )
 from chalicelib.handle import handle
-from chalicelib.working_time import HANOI, Calendar
+from chalicelib.working_time import Calendar
 
 CALENDAR = Calendar()
 HOUR = timedelta(hours=1)
@@ -738,15 +739,7 @@ def test_whoever_took_an_agencys_place_reads_its_register():
     gone, path = "Z78", filed()
     entry = RegisterAgency(origin=said_now(), code=gone, name="Demo gone", source="demo data")
     handle(runtime.event_store(), agency, gone, entry)
-    merge = MergeAgency(
-        origin=said_now(),
-        code=gone,
-        successor=DESK,
-        effective_on=runtime.now().astimezone(HANOI).date(),
-        source="demo data",
-        heirs=(DESK,),
-    )
-    handle(runtime.event_store(), agency, gone, merge)
+    merge(gone, DESK)
     settle()
     assert CLERK.get(f"/dossiers?agency={gone}")["items"] == []
     assert path in ids(CLERK.get(f"/dossiers?agency={DESK}&limit=200")["items"])
